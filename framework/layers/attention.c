@@ -10,6 +10,7 @@
  *   k, v:      [n_kv_heads * head_dim, dim]; or all three in one, qkv: rows of q, then of k, then of v
  *   gate:      [n_heads * head_dim, dim]: with it, out gets heads * sigmoid(x W_gate)   (Qiu et al. 2025)
  *   out:       [dim, n_heads * head_dim]
+ *   q_bounds, k_bounds, v_bounds, out_bounds: inputs and outputs of these products are clamped
  *   cache:     k and v, n_kv_heads * head_dim elements each per token (kv_cache.h). Without k and v, those that an
  *              earlier layer has computed: layers share them (Brandon et al. 2024)
  *
@@ -80,6 +81,10 @@ static const viv_attr *const attrs[] = {
     VIV_ATTR(VIV_ATTR_WEIGHT, 0, "k_bias", .doc = "[n_kv_heads * head_dim]"),
     VIV_ATTR(VIV_ATTR_WEIGHT, 0, "v_bias", .doc = "[n_kv_heads * head_dim]"),
     VIV_ATTR(VIV_ATTR_WEIGHT, 0, "out_bias", .doc = "[dim]"),
+    BOUNDS_ATTR("q_bounds"),
+    BOUNDS_ATTR("k_bounds"),
+    BOUNDS_ATTR("v_bounds"),
+    BOUNDS_ATTR("out_bounds"),
     VIV_ATTR(VIV_ATTR_WEIGHT, 0, "sinks",
              .doc = "attention sinks: a score for each head, without a value: [n_heads]"),
     VIV_ATTR(VIV_ATTR_TEXT, 0, "cache",
@@ -208,6 +213,10 @@ static viv_status infer(void *layer, viv_infer *b)
         {"q_bias", 1, {q_dim}},
         {"k_bias", 1, {kv_dim}},
         {"v_bias", 1, {kv_dim}},
+        {"q_bounds", 1, {VIV_N_BOUNDS}},
+        {"k_bounds", 1, {VIV_N_BOUNDS}},
+        {"v_bounds", 1, {VIV_N_BOUNDS}},
+        {"out_bounds", 1, {VIV_N_BOUNDS}},
         {"qkv", 2, {q_dim + 2 * kv_dim, l->dim}},
         {"qkv_bias", 1, {q_dim + 2 * kv_dim}},
         {"gate", 2, {q_dim, l->dim}},
@@ -295,13 +304,13 @@ static viv_status prepare(void *layer, viv_prepare *p)
     l->kernels = p->host->get_service(p->host, VIV_SERVICE_KERNELS);
     const struct {
         viv_projection *projection;
-        const char *weight, *bias;
+        const char *weight, *bias, *bounds;
         bool is_there;
-    } projections[] = {{&l->out, "out", "out_bias", true},
-                       {&l->q, l->fused ? "qkv" : "q", l->fused ? "qkv_bias" : "q_bias", true},
-                       {&l->k, "k", "k_bias", has_k_and_v(l)},
-                       {&l->v, "v", "v_bias", has_k_and_v(l)},
-                       {&l->gate, "gate", "gate_bias", l->gated}};
+    } projections[] = {
+        {&l->out, "out", "out_bias", "out_bounds", true},   {&l->q, "q", "q_bias", "q_bounds", !l->fused},
+        {&l->q, "qkv", "qkv_bias", NULL, l->fused},         {&l->k, "k", "k_bias", "k_bounds", has_k_and_v(l)},
+        {&l->v, "v", "v_bias", "v_bounds", has_k_and_v(l)}, {&l->gate, "gate", "gate_bias", NULL, l->gated},
+    };
     viv_status status = kv_cache_prepare(&l->kv_cache, p);
     if (status != VIV_OK)
         return status;
@@ -312,6 +321,8 @@ static viv_status prepare(void *layer, viv_prepare *p)
         status = viv_projection_prepare(projections[i].projection, p, projections[i].weight, projections[i].bias);
         if (status != VIV_OK)
             return status;
+        if (projections[i].bounds)
+            viv_projection_bound(projections[i].projection, p, projections[i].bounds);
         l->scratch = viv_max(l->scratch, viv_projection_scratch_bytes(projections[i].projection));
     }
     prepared_rows_add(&l->rows, &l->q, &l->q_offset);

@@ -22,11 +22,23 @@ const viv_span *span_of_task(const viv_exec *e, uint64_t size, uint64_t per_bloc
     return e->spans[s];
 }
 
+viv_status want_bounds(viv_infer *b, const char *attr)
+{
+    const uint64_t n = VIV_N_BOUNDS;
+    return b->want_weight(b, attr, 1, &n);
+}
+
+/* Both NULL, or of equal bytes. */
+static int32_t same_or_none(const void *a, const void *b, uint64_t size)
+{
+    return a == b || (a && b && memcmp(a, b, size) == 0);
+}
+
 static int32_t same_rows(const viv_projection *a, const viv_projection *b)
 {
     return strcmp(a->product->row_format, b->product->row_format) == 0 &&
-           (a->order == b->order ||
-            (a->order && b->order && memcmp(a->order, b->order, a->n_in * sizeof *a->order) == 0));
+           same_or_none(a->order, b->order, a->n_in * sizeof *a->order) &&
+           same_or_none(a->bounds, b->bounds, 2 * sizeof *a->bounds); /* those of inputs */
 }
 
 void prepared_rows_add(struct prepared_rows *rows, const viv_projection *p, uint64_t *offset)

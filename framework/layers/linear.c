@@ -1,4 +1,4 @@
-/* linear.c - y = act(x W^T + bias)
+/* linear.c - y = act(x W^T + bias), with inputs and outputs of the product clamped where there are bounds
  *
  *   x:     [n_rows, n_in]
  *   W:     [n_out, n_in]
@@ -19,7 +19,7 @@ struct linear {
 
 static const viv_attr *const attrs[] = {
     VIV_ATTR(VIV_ATTR_WEIGHT, VIV_ATTR_REQUIRED, "weight", .doc = "W: [n_out, n_in]"),
-    VIV_ATTR(VIV_ATTR_WEIGHT, 0, "bias", .doc = "added to each output: [n_out]"),
+    VIV_ATTR(VIV_ATTR_WEIGHT, 0, "bias", .doc = "added to each output: [n_out]"), BOUNDS_ATTR("bounds"),
     VIV_ATTR(VIV_ATTR_CHOICE, 0, "activation", .doc = "the nonlinearity, if any", .choices = VIV_ACT_CHOICES),
     NULL};
 
@@ -34,7 +34,8 @@ static viv_status infer(void *layer, viv_infer *b)
     l->n_in = dims[1];
     l->act = (uint32_t)b->get_int(b, "activation");
     b->n_phases = 2;
-    return b->want_weight(b, "bias", 1, &l->n_out);
+    status = b->want_weight(b, "bias", 1, &l->n_out);
+    return status == VIV_OK ? want_bounds(b, "bounds") : status;
 }
 
 static viv_status cost(const void *layer, viv_cost *c)
@@ -51,6 +52,7 @@ static viv_status prepare(void *layer, viv_prepare *p)
     viv_status status = viv_projection_prepare(&l->projection, p, "weight", "bias");
     if (status != VIV_OK)
         return status;
+    viv_projection_bound(&l->projection, p, "bounds");
     prepared_rows_add(&l->rows, &l->projection, &l->offset);
     p->row_workspace = l->rows.row_bytes;
     p->worker_workspace = viv_projection_scratch_bytes(&l->projection);

@@ -5,6 +5,8 @@
  *   gate, up:  [n_hidden, dim], biases [n_hidden]
  *   down:      [dim, n_hidden], bias [dim]
  *
+ * Each matrix may have bounds, to which its inputs and outputs are clamped.
+ *
  * Phases: 0 prepare x, 1 gate, up and activation (a task computes some hidden features for all rows, so that gate
  * and up stay in the processor's cache), 2 prepare the hidden rows, 3 down. */
 #include "layers/description.h"
@@ -28,6 +30,9 @@ static const viv_attr *const attrs[] = {
     VIV_ATTR(VIV_ATTR_WEIGHT, 0, "gate_bias", .doc = "[n_hidden]"),
     VIV_ATTR(VIV_ATTR_WEIGHT, 0, "up_bias", .doc = "[n_hidden]"),
     VIV_ATTR(VIV_ATTR_WEIGHT, 0, "down_bias", .doc = "[dim]"),
+    BOUNDS_ATTR("gate_bounds"),
+    BOUNDS_ATTR("up_bounds"),
+    BOUNDS_ATTR("down_bounds"),
     VIV_ATTR(VIV_ATTR_CHOICE, VIV_ATTR_REQUIRED, "activation", .doc = "the nonlinearity",
              .choices = VIV_ACT_CHOICES),
     NULL};
@@ -52,6 +57,12 @@ static viv_status infer(void *layer, viv_infer *b)
         status = b->want_weight(b, "up_bias", 1, &l->n_hidden);
     if (status == VIV_OK)
         status = b->want_weight(b, "down_bias", 1, &l->n_out);
+    if (status == VIV_OK)
+        status = want_bounds(b, "gate_bounds");
+    if (status == VIV_OK)
+        status = want_bounds(b, "up_bounds");
+    if (status == VIV_OK)
+        status = want_bounds(b, "down_bounds");
     b->n_phases = 4;
     return status;
 }
@@ -75,6 +86,9 @@ static viv_status prepare(void *layer, viv_prepare *p)
         status = viv_projection_prepare(&l->down, p, "down", "down_bias");
     if (status != VIV_OK)
         return status;
+    viv_projection_bound(&l->up, p, "up_bounds");
+    viv_projection_bound(&l->gate, p, "gate_bounds");
+    viv_projection_bound(&l->down, p, "down_bounds");
     prepared_rows_add(&l->rows, &l->up, &l->up_offset);
     if (l->gated)
         prepared_rows_add(&l->rows, &l->gate, &l->gate_offset);

@@ -110,7 +110,11 @@ static inline viv_status viv_want_weight(viv_infer *b, const char *attr, uint32_
     return status == VIV_OK && b->is_set(b, attr) ? b->weight_dims(b, attr, ndim, dims, &ndim) : status;
 }
 
-/* --- projections: y = x W^T + bias, with x [n_rows, n_in], W [n_out, n_in], y [n_rows, n_out] --- */
+/* --- projections: y = x W^T + bias, with x [n_rows, n_in], W [n_out, n_in], y [n_rows, n_out]; with bounds,
+ * y = clamp(clamp(x) W^T + bias) --- */
+
+/* Of a weight that bounds a projection: the lowest and highest input, the lowest and highest output. */
+enum { VIV_N_BOUNDS = 4 };
 
 /* A weight matrix, its bias, and how this machine multiplies it. A layer first prepares each input row, in a phase of its
  * own, and then computes tiles of outputs for all rows. */
@@ -118,6 +122,7 @@ typedef struct viv_projection {
     const viv_product *product;
     const void *weight;     /* the data of W */
     const float *bias;      /* [n_out], or NULL */
+    const float *bounds;    /* [VIV_N_BOUNDS], or NULL */
     const uint32_t *order;  /* [n_in]: element k of a row of W is for input order[k]; NULL: for input k */
     uint64_t n_out, n_in;
     uint64_t weight_stride; /* bytes of a row of W */
@@ -142,6 +147,7 @@ static inline viv_status viv_projection_init(viv_projection *p, const viv_host *
                         weight->name);
     p->weight = weight->dl.data;
     p->bias = bias;
+    p->bounds = NULL;
     p->order = NULL;
     p->n_out = (uint64_t)weight->dl.shape[ndim - 2];
     p->n_in = (uint64_t)weight->dl.shape[ndim - 1];
@@ -163,6 +169,12 @@ static inline viv_status viv_projection_prepare(viv_projection *p, const viv_pre
     return status;
 }
 
+/* Gives it the bounds that a layer requested under this attribute: a weight of VIV_N_BOUNDS. */
+static inline void viv_projection_bound(viv_projection *p, const viv_prepare *prepare, const char *bounds)
+{
+    p->bounds = prepare->weight_f32(prepare, bounds);
+}
+
 /* The same projection with other weights of its type and shape, such as those of an expert. */
 static inline viv_projection viv_projection_with(const viv_projection *p, const void *weight, const float *bias)
 {
@@ -175,7 +187,8 @@ static inline viv_projection viv_projection_with(const viv_projection *p, const 
 /* Bytes of a prepared row, a multiple of 64: for row_workspace. */
 static inline uint64_t viv_projection_row_bytes(const viv_projection *p)
 {
-    return viv_align_64(p->product->row_bytes(p->n_in)) + (p->order ? viv_align_64(p->n_in * sizeof(float)) : 0);
+    return viv_align_64(p->product->row_bytes(p->n_in)) +
+           (p->order || p->bounds ? viv_align_64(p->n_in * sizeof(float)) : 0);
 }
 
 /* Bytes of scratch of each worker, a multiple of 64: for worker_workspace. */
@@ -184,13 +197,27 @@ static inline uint64_t viv_projection_scratch_bytes(const viv_projection *p)
     return viv_align_64(p->product->scratch_bytes(p->n_in));
 }
 
-/* Prepares one row from x [n_in]. Where W has an order, the inputs are put into it behind the row. */
+/* Bounds x[0..n) in place: bounds[0] <= x <= bounds[1]. */
+static inline void viv_clamp(float *x, uint64_t n, const float *bounds)
+{
+    for (uint64_t i = 0; i < n; i++) {
+        const float raised = x[i] < bounds[0] ? bounds[0] : x[i];
+        x[i] = raised > bounds[1] ? bounds[1] : raised;
+    }
+}
+
+/* Prepares one row from x [n_in]. Inputs that are put into an order, or bounded, are written behind the row. */
 static inline void viv_projection_prepare_row(const viv_projection *p, void *row, const float *x)
 {
-    float *ordered = (float *)((char *)row + viv_align_64(p->product->row_bytes(p->n_in)));
-    for (uint64_t k = 0; p->order && k < p->n_in; k++)
-        ordered[k] = x[p->order[k]];
-    p->product->prepare(row, p->order ? ordered : x, p->n_in);
+    float *inputs = (float *)((char *)row + viv_align_64(p->product->row_bytes(p->n_in)));
+    if (p->order)
+        for (uint64_t k = 0; k < p->n_in; k++)
+            inputs[k] = x[p->order[k]];
+    else if (p->bounds)
+        memcpy(inputs, x, p->n_in * sizeof *x);
+    if (p->bounds)
+        viv_clamp(inputs, p->n_in, p->bounds);
+    p->product->prepare(row, p->order || p->bounds ? inputs : x, p->n_in);
 }
 
 /* Tiles of outputs: the tasks of the phase that multiplies. */
@@ -222,6 +249,8 @@ static inline uint64_t viv_projection_run_tile(const viv_projection *p, uint64_t
     for (uint64_t r = 0; p->bias && r < n_rows; r++)
         for (uint64_t j = 0; j < n; j++)
             y[r * y_stride + j] += p->bias[first + j];
+    for (uint64_t r = 0; p->bounds && r < n_rows; r++)
+        viv_clamp(y + r * y_stride, n, p->bounds + 2);
     return n;
 }
 

@@ -7,7 +7,7 @@ enum { DIM = 24, N_HEADS = 6, HEAD_DIM = 10, N_ROWS = 75, BUCKETS = 12 };
 
 struct shape {
     uint64_t n_kv_heads, window;
-    int causal, interleaved, rope, gated;
+    int causal, interleaved, rope, gated, bounded;
     double softcap;
     uint64_t max_distance;          /* of relative positions; 0: none */
     uint64_t frames, height, width; /* of blocks that see each other; 0: all */
@@ -73,13 +73,39 @@ static int bucket(const struct shape *s, int distance)
     return first + (grown < n ? grown : n - 1);
 }
 
+/* Of q and k the bounds of inputs are equal, those of v are others. */
+enum { Q_BOUNDS, K_BOUNDS, V_BOUNDS, OUT_BOUNDS, N_BOUNDED };
+static const float bounds[N_BOUNDED][VIV_N_BOUNDS] = {
+    {-0.3f, 0.4f, -0.5f, 0.2f},
+    {-0.3f, 0.4f, -0.1f, 0.6f},
+    {-0.6f, 0.1f, -0.4f, 0.3f},
+    {-0.2f, 0.15f, -0.1f, 0.2f},
+};
+
+static void clamp(const struct shape *s, double *y, uint64_t n, int of, int first)
+{
+    for (uint64_t i = 0; s->bounded && i < n; i++)
+        y[i] = fmin(fmax(y[i], (double)bounds[of][first]), (double)bounds[of][first + 1]);
+}
+
+static const float *bounded(const struct shape *s, const float *row, int of)
+{
+    static float inputs[DIM];
+    for (int d = 0; d < DIM; d++)
+        inputs[d] = s->bounded ? fminf(fmaxf(row[d], bounds[of][0]), bounds[of][1]) : row[d];
+    return inputs;
+}
+
 static void reference(const struct shape *s, double out[N_ROWS][DIM])
 {
     static double q[N_ROWS][N_HEADS * HEAD_DIM], k[N_ROWS][N_HEADS * HEAD_DIM], v[N_ROWS][N_HEADS * HEAD_DIM];
     for (int r = 0; r < N_ROWS; r++) {
-        project(q[r], x[r], wq, bias, N_HEADS * HEAD_DIM);
-        project(k[r], x[r], wk, NULL, s->n_kv_heads * HEAD_DIM);
-        project(v[r], x[r], wv, NULL, s->n_kv_heads * HEAD_DIM);
+        project(q[r], bounded(s, x[r], Q_BOUNDS), wq, bias, N_HEADS * HEAD_DIM);
+        project(k[r], bounded(s, x[r], K_BOUNDS), wk, NULL, s->n_kv_heads * HEAD_DIM);
+        project(v[r], bounded(s, x[r], V_BOUNDS), wv, NULL, s->n_kv_heads * HEAD_DIM);
+        clamp(s, q[r], N_HEADS * HEAD_DIM, Q_BOUNDS, 2);
+        clamp(s, k[r], s->n_kv_heads * HEAD_DIM, K_BOUNDS, 2);
+        clamp(s, v[r], s->n_kv_heads * HEAD_DIM, V_BOUNDS, 2);
         for (uint64_t h = 0; s->rope && h < N_HEADS; h++)
             rotate(q[r] + h * HEAD_DIM, r, s->interleaved);
         for (uint64_t h = 0; s->rope && h < s->n_kv_heads; h++)
@@ -116,11 +142,13 @@ static void reference(const struct shape *s, double out[N_ROWS][DIM])
         project(gate, x[r], wg, bias, N_HEADS * HEAD_DIM);
         for (int j = 0; s->gated && j < N_HEADS * HEAD_DIM; j++)
             heads[j] /= 1 + exp(-gate[j]);
+        clamp(s, heads, N_HEADS * HEAD_DIM, OUT_BOUNDS, 0);
         for (int i = 0; i < DIM; i++) {
             out[r][i] = 0;
             for (int j = 0; j < N_HEADS * HEAD_DIM; j++)
                 out[r][i] += (double)wo[i * N_HEADS * HEAD_DIM + j] * heads[j];
         }
+        clamp(s, out[r], DIM, OUT_BOUNDS, 2);
     }
 }
 
@@ -153,6 +181,10 @@ static void make(struct harness *h, const struct shape *s)
         given[n++] = (struct given){"gate", 0, wg, 2, {N_HEADS * HEAD_DIM, DIM}};
         given[n++] = (struct given){"gate_bias", 0, bias, 1, {N_HEADS * HEAD_DIM}};
     }
+    for (int i = 0; s->bounded && i < N_BOUNDED; i++) {
+        static const char *const names[] = {"q_bounds", "k_bounds", "v_bounds", "out_bounds"};
+        given[n++] = (struct given){names[i], 0, bounds[i], 1, {VIV_N_BOUNDS}};
+    }
     if (s->rope)
         given[n++] = (struct given){.name = "rope.theta", .number = 10000};
     fill();
@@ -179,6 +211,7 @@ static const struct shape shapes[] = {
      .width = 3,
      .grid = {.frames = 3, .height = 5, .width = 5, .block = 1}},
     {.n_kv_heads = 2, .width = 10, .height = 5, .grid = {.frames = 1, .height = 5, .width = 15, .block = 5}},
+    {.n_kv_heads = 3, .causal = 1, .bounded = 1},
     {.n_kv_heads = 2, .height = 7, .grid = {.frames = 1, .height = 25, .width = 3, .block = 1}},
 };
 enum { N_SHAPES = sizeof shapes / sizeof *shapes };

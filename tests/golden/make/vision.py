@@ -14,7 +14,9 @@ The pictures are in tests/golden/vision/, drawn here.
 """
 import json
 import pathlib
+import re
 import sys
+import types
 import zlib
 
 import numpy as np
@@ -23,6 +25,7 @@ import transformers as t
 from PIL import Image
 from safetensors.torch import save_file
 from tokenizers import AddedToken, Tokenizer, decoders, models, processors
+from transformers.models.gemma4.modeling_gemma4 import Gemma4ClippableLinear
 
 import golden
 
@@ -108,7 +111,7 @@ def pixels():
     """pixels.json: of each folder, of both pictures, by both back-ends that the reference has."""
     out = {}
     for directory in sorted(OUT.iterdir()):
-        if not (directory / "preprocessor_config.json").exists():
+        if directory.name.endswith("-gguf") or not (directory / "preprocessor_config.json").exists():
             continue
         settings = json.loads((directory / "preprocessor_config.json").read_text())
         name = settings["image_processor_type"]
@@ -289,12 +292,11 @@ def dinov2():
 
 
 def dinov3():
-    """Registers, positions from -2 pi to 2 pi; pictures are not resized, since transformers does that in floats. In dinov3_gated a
-    gated feed-forward."""
-    for name, more in (("dinov3", {}), ("dinov3_gated", dict(use_gated_mlp=True, hidden_act="silu", key_bias=True))):
+    """Registers, positions from -2 pi to 2 pi; pictures are resized in floats, but in dinov3_gated, with a gated feed-forward."""
+    for name, resize, more in (("dinov3", True, {}), ("dinov3_gated", False, dict(use_gated_mlp=True, hidden_act="silu", key_bias=True))):
         directory = folder(name)
         model = t.DINOv3ViTModel(t.DINOv3ViTConfig(**VISION, num_register_tokens=3, **more))
-        processor = t.DINOv3ViTImageProcessor(do_resize=False)
+        processor = t.DINOv3ViTImageProcessor(do_resize=resize, size={"height": 35, "width": 42})
         randomise(model, len(name))
         save(directory, model, processor)
         rows = [model(**processor(images=[p], return_tensors="pt")).pooler_output for p in pictures()]
@@ -338,7 +340,7 @@ def llava_next():
                                image_seq_length=16, image_grid_pinpoints=pinpoints)
     model = t.LlavaNextForConditionalGeneration(config)
     speaker("llava_next", model, t.LlavaNextImageProcessor(**CLIP_PIXELS, image_grid_pinpoints=pinpoints), 90,
-            counted(model, 90, "pixel_values", "image_sizes"), tokens=FIRST_AND_LAST)
+            counted(model, 90, "pixel_values", "image_sizes"), tokens=FIRST_AND_LAST[:-1], files=PICTURES[:1])
 
 
 def llava_onevision():
@@ -372,7 +374,8 @@ def internvl():
         config = t.InternVLConfig(vision_config=vision, text_config=text, image_token_id=90, image_seq_length=4)
         processor = t.GotOcr2ImageProcessor(size={"height": 28, "width": 28}, crop_to_patches=True, min_patches=1, max_patches=4)
         shown = lambda inputs: [[88] + [90] * (4 * int(n)) + [89] for n in inputs["num_patches"]]
-        speaker(name, t.InternVLForConditionalGeneration(config), processor, 90, shown, special=INTERNVL, tokens=FIRST_AND_LAST)
+        speaker(name, t.InternVLForConditionalGeneration(config), processor, 90, shown, special=INTERNVL,
+                **(dict(files=PICTURES[:1], tokens=FIRST_AND_LAST[:-1]) if more else dict(tokens=FIRST_AND_LAST)))
 
 
 def split_text(inputs, n, around=91, whole=92, end=95):
@@ -468,42 +471,82 @@ def llama4(name="llama4", **text_more):
     speaker(name, model, Saved(processor, call), 90, texts, special=special, place=86, rows=lambda i: model.rows(i["pixel_values"]))
 
 
-def gemma3(name="gemma3", layer_types=("sliding_attention", "full_attention")):
+GEMMA3_SPECIAL = {88: "<start_of_image>", 89: "<end_of_image>", 90: "<image_soft_token>"}
+
+
+def gemma3(name="gemma3", layer_types=("sliding_attention", "full_attention"), crops=True):
+    """crops: the second picture is long enough to be shown in parts, too, with the words of transformers around them."""
     text = t.Gemma3TextConfig(**TEXT, head_dim=8, query_pre_attn_scalar=8, sliding_window=24, sliding_window_pattern=2,
                               layer_types=list(layer_types))
     vision = t.SiglipVisionConfig(**VISION, vision_use_head=False)
     config = t.Gemma3Config(text_config=text, vision_config=vision, mm_tokens_per_image=4, image_token_index=90)
-    processor = t.Gemma3ImageProcessor(size={"height": 28, "width": 28}, do_pan_and_scan=False)
-    speaker(name, t.Gemma3ForConditionalGeneration(config), processor, 90, 4, token_types=lambda tokens, n: {"token_type_ids": (tokens == 90).long()},
-            special={88: "<start_of_image>", 89: "<end_of_image>", 90: "<image_soft_token>"})
+    pan = dict(pan_and_scan_min_crop_size=8, pan_and_scan_max_num_crops=4, pan_and_scan_min_ratio_to_activate=2.0) if crops else {}
+    processor = t.Gemma3ImageProcessor(size={"height": 28, "width": 28}, do_pan_and_scan=crops, **pan)
+    special = GEMMA3_SPECIAL | ({84: "Here is the original image ", 85: " and here are some crops to help you see better ", 86: "\n\n", 87: " "}
+                                if crops else {})
+
+    def texts(inputs):
+        words = types.SimpleNamespace(full_image_sequence="\n\n<start_of_image>" + 4 * "<image_soft_token>" + "<end_of_image>\n\n")
+        ids = {text: i for i, text in special.items()}
+        cut = re.compile("|".join(map(re.escape, sorted(ids, key=len, reverse=True))))
+        return [[ids[x] for x in cut.findall(t.Gemma3Processor.replace_image_token(words, inputs, i))] for i in range(len(inputs["num_crops"]))]
+
+    speaker(name, t.Gemma3ForConditionalGeneration(config), processor, 90, texts if crops else 4, special=special, place=88,
+            token_types=lambda tokens, n: {"token_type_ids": (tokens == 90).long()})
 
 
 def gemma4():
-    """The sparse kind, and gemma4_dense, whose picture encoder standardises its rows. One layer has a window, shorter than a picture's
-    rows, the other sees all, with larger heads of which a half rotates; in one of both kinds keys are values there."""
-    for name, sparse in (("gemma4", True), ("gemma4_dense", False)):
-        experts = dict(enable_moe_block=True, num_experts=3, top_k_experts=2, moe_intermediate_size=8) if sparse else {}
-        text = t.Gemma4TextConfig(**TEXT | dict(intermediate_size=24), head_dim=8, global_head_dim=16, num_global_key_value_heads=1,
-                                  attention_k_eq_v=sparse, sliding_window=24, layer_types=["sliding_attention", "full_attention"],
-                                  hidden_size_per_layer_input=0, use_bidirectional_attention="vision", final_logit_softcapping=20.0, **experts,
-                                  rope_parameters={"full_attention": {"rope_type": "proportional", "partial_rotary_factor": 0.5, "rope_theta": 1e4},
-                                                   "sliding_attention": {"rope_type": "default", "rope_theta": 1e4}})
-        vision = t.Gemma4VisionConfig(hidden_size=16, intermediate_size=24, num_hidden_layers=2, num_attention_heads=2, num_key_value_heads=2,
-                                      head_dim=8, patch_size=PATCH, position_embedding_size=40, standardize=not sparse)
-        config = t.Gemma4Config(text_config=text.to_dict(), vision_config=vision.to_dict(), image_token_id=90, boi_token_id=92, eoi_token_id=93)
-        processor = t.Gemma4ImageProcessor(patch_size=PATCH, max_soft_tokens=70)
-        model = t.Gemma4ForConditionalGeneration(config)
-        if not sparse:
-            torch.manual_seed(5)
-            model.model.vision_tower.std_bias.data = torch.randn(16).bfloat16().float()
-            model.model.vision_tower.std_scale.data = (1 + 0.3 * torch.randn(16)).bfloat16().float()
-        for layer in model.model.language_model.layers:
-            layer.layer_scalar.data.fill_(0.75)
-        speaker(name, model, processor, 90, lambda i: [[92] + [90] * n + [93] for n in i["num_soft_tokens_per_image"].flatten().tolist()],
-                special={90: "<|image|>", 92: "<|image>", 93: "<image|>"}, tokens=[1, 90, 23] + ([] if sparse else [90]), files=PICTURES[:1] if sparse else PICTURES,
-                token_types=lambda tokens, n: {"mm_token_type_ids": (tokens == 90).int()},
-                rows=None if sparse else lambda i: torch.cat(list(model.model.get_image_features(i["pixel_values"], i["image_position_ids"]).pooler_output)))
+    """The sparse kind; gemma4_dense, whose picture encoder standardises its rows; and gemma4_small, as E2B. One layer has a window, shorter
+    than a picture's rows, the others see all, with larger heads of which a half rotates; in the sparse kind keys are values there."""
+    experts = dict(attention_k_eq_v=True, enable_moe_block=True, num_experts=3, top_k_experts=2, moe_intermediate_size=8)
+    both = dict(num_global_key_value_heads=1, hidden_size_per_layer_input=0, use_bidirectional_attention="vision")
+    gemma4_kind("gemma4", both | experts, {}, tokens=[1, 90, 23], files=PICTURES[:1])
+    gemma4_kind("gemma4_dense", both, dict(standardize=True), tokens=[1, 90, 23], files=PICTURES[:1], rows=gemma4_rows)
+    small = dict(hidden_size=16, num_hidden_layers=3, num_kv_shared_layers=1, use_double_wide_mlp=True, hidden_size_per_layer_input=6,
+                 vocab_size_per_layer_input=96)
+    gemma4_kind("gemma4_small", small, dict(use_clipped_linears=True, num_hidden_layers=1), tokens=[1, 90, 23], files=PICTURES[:1], rows=gemma4_rows)
+    for name in ("gemma4", "gemma4_dense"):
         as_published(name)
+
+
+def gemma4_kind(name, text_more, vision_more, rows=None, **more):
+    text = dict(TEXT | dict(intermediate_size=24), head_dim=8, global_head_dim=16, sliding_window=24, final_logit_softcapping=20.0,
+                rope_parameters={"full_attention": {"rope_type": "proportional", "partial_rotary_factor": 0.5, "rope_theta": 1e4},
+                                 "sliding_attention": {"rope_type": "default", "rope_theta": 1e4}}) | text_more
+    text = t.Gemma4TextConfig(**text, layer_types=["sliding_attention"] + ["full_attention"] * (text["num_hidden_layers"] - 1))
+    vision = t.Gemma4VisionConfig(**dict(hidden_size=16, intermediate_size=24, num_hidden_layers=2, num_attention_heads=2, num_key_value_heads=2,
+                                         head_dim=8, patch_size=PATCH, position_embedding_size=40) | vision_more)
+    config = t.Gemma4Config(text_config=text.to_dict(), vision_config=vision.to_dict(), image_token_id=90, boi_token_id=92, eoi_token_id=93)
+    processor = t.Gemma4ImageProcessor(patch_size=PATCH, max_soft_tokens=70)
+    model = t.Gemma4ForConditionalGeneration(config)
+    torch.manual_seed(5)
+    if vision.standardize:
+        model.model.vision_tower.std_bias.data = torch.randn(16).bfloat16().float()
+        model.model.vision_tower.std_scale.data = (1 + 0.3 * torch.randn(16)).bfloat16().float()
+    linears = [m for m in model.modules() if isinstance(m, Gemma4ClippableLinear) and vision.use_clipped_linears]
+    for linear in linears:
+        scale = 0.1 if linear.linear.in_features == 24 else 1  # that of the mlp, whose inputs are small
+        for bound, sign in (("input_min", -1), ("input_max", 1), ("output_min", -1), ("output_max", 1)):
+            getattr(linear, bound).copy_((sign * scale * (0.25 + torch.rand(()))).bfloat16())
+        linear.register_forward_hook(check_bounds)
+    for layer in model.model.language_model.layers:
+        layer.layer_scalar.data.fill_(0.75)
+    for attention in (m for m in model.modules() if hasattr(m, "q_proj") and linears and m.q_proj in linears):
+        for bound in ("input_min", "input_max"):  # v has others
+            getattr(attention.k_proj, bound).copy_(getattr(attention.q_proj, bound))
+    speaker(name, model, processor, 90, lambda i: [[92] + [90] * n + [93] for n in i["num_soft_tokens_per_image"].flatten().tolist()],
+            special={90: "<|image|>", 92: "<|image>", 93: "<image|>"}, token_types=lambda tokens, n: {"mm_token_type_ids": (tokens == 90).int()},
+            rows=rows and (lambda i: rows(model, processor(images=[pictures()], return_tensors="pt"))), **more)
+
+
+def gemma4_rows(model, inputs):
+    return torch.cat(list(model.model.get_image_features(inputs["pixel_values"], inputs["image_position_ids"]).pooler_output))
+
+
+def check_bounds(linear, inputs, output):
+    """All bounds bite."""
+    for x, low, high in ((inputs[0], linear.input_min, linear.input_max), (output, linear.output_min, linear.output_max)):
+        assert (x <= low).any() and (x >= high).any()
 
 
 def as_published(name):
@@ -523,13 +566,16 @@ QWEN_SPECIAL = {90: "<|image_pad|>", 91: "<|video_pad|>", 92: "<|vision_start|>"
 QWEN_TOKENS = [92, 90, 93, 5, 17, 23, 9, 44, 92, 90]  # a picture first, and one last
 
 
-def qwen(name, config, model, special=QWEN_SPECIAL, processor=None, typed=True, video=None, **more):
+ONE = dict(files=PICTURES[:1], tokens=QWEN_TOKENS[:-2])  # where another folder is asked of two
+
+
+def qwen(name, config, model, special=QWEN_SPECIAL, processor=None, typed=True, video=None, tokens=QWEN_TOKENS, **more):
     processor = processor or t.Qwen2VLImageProcessor(patch_size=PATCH, merge_size=2, temporal_patch_size=2,
                                         size={"shortest_edge": 8 * 8 * 4, "longest_edge": 8 * 8 * 48})
     model = model(config)
     types = (lambda tokens, n: {"mm_token_type_ids": (tokens == 90).int()}) if typed else None
     speaker(name, model, processor, 90, lambda i: [[90] * n for n in (i["image_grid_thw"].prod(-1) // 4).tolist()], token_types=types,
-            special=special, tokens=QWEN_TOKENS, **more, rows=lambda i: qwen_rows(model, i))
+            special=special, tokens=tokens, **more, rows=lambda i: qwen_rows(model, processor(images=[pictures()], return_tensors="pt")))
     if video:
         watch(name, model, video, video is t.Qwen3VLVideoProcessor)
 
@@ -584,7 +630,7 @@ def qwen2_5_vl():
     vision = dict(depth=3, hidden_size=16, intermediate_size=24, num_heads=2, patch_size=PATCH, out_hidden_size=32,
                   window_size=16, fullatt_block_indexes=[1])
     qwen("qwen2_5_vl", t.Qwen2_5_VLConfig(text_config=QWEN_TEXT, vision_config=vision, **QWEN_IDS), t.Qwen2_5_VLForConditionalGeneration,
-         video=t.Qwen2VLVideoProcessor)
+         video=t.Qwen2VLVideoProcessor, **ONE)
 
 
 def qwen3_vl():
@@ -607,7 +653,7 @@ def qwen3_vl_moe():
     vision = dict(depth=3, hidden_size=8, intermediate_size=12, num_heads=1, patch_size=PATCH, out_hidden_size=32,
                   num_position_embeddings=25, deepstack_visual_indexes=[0, 1, 2])
     hub = lambda n, x: (n, x.transpose(1, 2) if ".experts." in n else x)
-    qwen("qwen3_vl_moe", t.Qwen3VLMoeConfig(text_config=text, vision_config=vision, **QWEN_IDS), t.Qwen3VLMoeForConditionalGeneration, hub=hub)
+    qwen("qwen3_vl_moe", t.Qwen3VLMoeConfig(text_config=text, vision_config=vision, **QWEN_IDS), t.Qwen3VLMoeForConditionalGeneration, hub=hub, **ONE)
 
 
 def qwen3_5_moe():
@@ -616,7 +662,7 @@ def qwen3_5_moe():
                     "rope_type": "default", "rope_theta": 10000.0, "mrope_section": [2, 1, 1], "mrope_interleaved": True,
                     "partial_rotary_factor": 0.5})
     vision = dict(depth=1, hidden_size=8, intermediate_size=12, num_heads=1, patch_size=PATCH, out_hidden_size=32, num_position_embeddings=25)
-    qwen("qwen3_5_moe", t.Qwen3_5MoeConfig(text_config=text, vision_config=vision, **QWEN_IDS), t.Qwen3_5MoeForConditionalGeneration)
+    qwen("qwen3_5_moe", t.Qwen3_5MoeConfig(text_config=text, vision_config=vision, **QWEN_IDS), t.Qwen3_5MoeForConditionalGeneration, **ONE)
 
 
 def qwen3_5():
@@ -645,14 +691,14 @@ def glm4v_moe():
     glm("glm4v_moe", t.Glm4vMoeConfig, GLM_TEXT | experts, t.Glm4vMoeForConditionalGeneration)
 
 
-def glm(name, config, text, model):
+def glm(name, config, text, model, **more):
     vision = dict(depth=2, hidden_size=16, out_hidden_size=32, intermediate_size=24, num_heads=2, patch_size=PATCH, image_size=20)
     config = config(text_config=text, vision_config=vision, image_token_id=90, video_token_id=91, image_start_token_id=92,
                     image_end_token_id=93, video_start_token_id=94, video_end_token_id=95)
     processor = t.Glm4vImageProcessor(patch_size=PATCH, merge_size=2, temporal_patch_size=2,
                                       size={"shortest_edge": 8 * 8 * 4, "longest_edge": 2 * 8 * 8 * 40})
     special = {90: "<|image|>", 91: "<|video|>", 92: "<|begin_of_image|>", 93: "<|end_of_image|>"}
-    qwen(name, config, model, special=special, processor=processor)
+    qwen(name, config, model, special=special, processor=processor, **more)
 
 
 def kimi_k25():
@@ -678,22 +724,25 @@ def pixtral():
     """Pixtral is a LLaVA whose picture encoder takes pictures of any size."""
     config = t.LlavaConfig(vision_config=t.PixtralVisionConfig(**PIXTRAL_VISION), text_config=t.MistralConfig(**TEXT), image_token_index=90,
                            vision_feature_layer=-1, vision_feature_select_strategy="full")
-    by_lines(t.LlavaForConditionalGeneration(config), "pixtral", PATCH)
+    by_lines(t.LlavaForConditionalGeneration(config), "pixtral", PATCH, tokens=FIRST_AND_LAST)
 
 
 def mistral3():
     config = t.Mistral3Config(vision_config=t.PixtralVisionConfig(**PIXTRAL_VISION), text_config=t.MistralConfig(**TEXT), image_token_index=90,
                               spatial_merge_size=2, tie_word_embeddings=False)
-    by_lines(t.Mistral3ForConditionalGeneration(config), "mistral3", 2 * PATCH)
+    by_lines(t.Mistral3ForConditionalGeneration(config), "mistral3", 2 * PATCH, files=PICTURES[:1], tokens=FIRST_AND_LAST[:-1])
 
 
-def by_lines(model, name, unit):
+def by_lines(model, name, unit, **more):
     """A token between the lines of a picture's rows, and one behind."""
     processor = t.PixtralImageProcessor(size={"longest_edge": 40}, patch_size={"height": unit, "width": unit})
     line = lambda h, w: (([90] * (w // unit) + [91]) * (h // unit))[:-1] + [92]
     speaker(name, model, processor, 90, lambda i: [line(h, w) for h, w in i["image_sizes"].tolist()], special=PIXTRAL_SPECIAL,
-            tokens=FIRST_AND_LAST,
-            rows=lambda i: torch.cat(list(model.model.get_image_features(i["pixel_values"], image_sizes=i["image_sizes"]).pooler_output)))
+            rows=lambda i: by_lines_rows(model, processor(images=[pictures()], return_tensors="pt")), **more)
+
+
+def by_lines_rows(model, inputs):
+    return torch.cat(list(model.model.get_image_features(inputs["pixel_values"], image_sizes=inputs["image_sizes"]).pooler_output))
 
 
 ALL = [clip, clip_pair, siglip, siglip_pair, siglip2, vit, vit_model, dinov2, dinov3, llava, llava_siglip, llava_next,

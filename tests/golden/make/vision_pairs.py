@@ -66,7 +66,7 @@ def write_pair(name, twin, architecture, values, change, special, keys, n_layers
     def name_of(hf):
         for old, new in (rename or {}).items():
             hf = hf.replace(old, new)
-        name = table.get_name(hf, (".weight", ".bias"))
+        name = table.get_name(hf, (".weight", ".bias", ".input_min", ".input_max", ".output_min", ".output_max"))
         assert name, hf
         if swapped:
             name = {"ffn_up": name.replace("ffn_up", "ffn_down"), "ffn_down": name.replace("ffn_down", "ffn_up")}.get(name.split(".")[-2], name)
@@ -128,7 +128,7 @@ def gemma3():
     def change(hf, array):
         return array + 1 if hf.endswith("norm.weight") else array
 
-    vision.gemma3("gemma3-gguf", ["sliding_attention", "sliding_attention"])  # as such a file says of two layers
+    vision.gemma3("gemma3-gguf", ["sliding_attention", "sliding_attention"], crops=False)  # as such a file says of two layers
     parts = {"mm_input_projection_weight": ("mm.input_projection.weight", 0), "mm_soft_emb_norm.weight": ("mm.soft_emb_norm.weight", 1)}
 
     def projector(hf, array):
@@ -136,7 +136,7 @@ def gemma3():
         return to, array + more
 
     write_pair("gemma3-gguf", "gemma3-gguf", "gemma3", text_values(**{"attention.sliding_window": 24, "rope.freq_base": 1000000.0}),
-               change, {88: "<start_of_image>", 89: "<end_of_image>", 90: "<image_soft_token>"},
+               change, vision.GEMMA3_SPECIAL,
                {"projector_type": "gemma3", "vision.projection_dim": 32, "use_gelu": True, "vision.projector.scale_factor": 2}, 3,
                rename={"vision_tower.": "vision_tower.vision_model."}, projector=projector)
     for file in ("model.safetensors", "config.json", "preprocessor_config.json", "tokenizer.json"):
@@ -310,14 +310,17 @@ def gemma4():
         return next((to for end, to in known.items() if hf.endswith(end)), None), array
 
     freqs = np.array([1.0] * 4 + [1e30] * 4, np.float32)
-    write_pair("gemma4_dense-gguf", "gemma4_dense", "gemma4", text_values(**{
-        "feed_forward_length": 24, "attention.sliding_window": 24, "attention.sliding_window_pattern": [True, False],
-        "attention.key_length": 16, "attention.value_length": 16, "attention.key_length_swa": 8, "attention.value_length_swa": 8,
-        "attention.shared_kv_layers": 0, "embedding_length_per_layer_input": 0, "final_logit_softcapping": 20.0,
-        "rope.freq_base_swa": 10000.0}), change, special_of("gemma4_dense"),
-        {"vision.projector_type": "gemma4v", "vision.projection_dim": 32, "use_gelu": True}, 2,
-        rename={"model.vision_tower.encoder.": "vision_model.model.", ".linear.weight": ".weight"}, projector=projector,
-        more={"rope_freqs.weight": freqs}, settings_beside=True)
+    common = {"feed_forward_length": 24, "attention.sliding_window": 24, "attention.sliding_window_pattern": [True, False],
+              "attention.key_length": 16, "attention.value_length": 16, "attention.key_length_swa": 8, "attention.value_length_swa": 8,
+              "attention.shared_kv_layers": 0, "embedding_length_per_layer_input": 0, "final_logit_softcapping": 20.0,
+              "rope.freq_base_swa": 10000.0}
+    small = {"block_count": 3, "embedding_length": 16, "feed_forward_length": [24, 24, 48], "attention.shared_kv_layers": 1,
+             "attention.sliding_window_pattern": [True, False, False], "embedding_length_per_layer_input": 6}
+    for name, more in (("gemma4_dense", {}), ("gemma4_small", small)):
+        write_pair(f"{name}-gguf", name, "gemma4", text_values(**common | more), change, special_of(name),
+                   {"vision.projector_type": "gemma4v", "vision.projection_dim": 32, "use_gelu": True}, 1 if more else 2,
+                   rename={"model.vision_tower.encoder.": "vision_model.model.", ".linear.weight": ".weight"}, projector=projector,
+                   more={"rope_freqs.weight": freqs}, settings_beside=True)
 
 
 if __name__ == "__main__":
