@@ -95,9 +95,17 @@ static viv_status count_rows(const struct vlm *v, const struct vlm_tiles *t, con
     return status;
 }
 
+/* A view of one tile, besides others: such views, one behind the other, are a line of tiles. */
+static bool is_crop(const struct vlm *v, const struct vlm_plan *plan, uint32_t i)
+{
+    return i < plan->n_views && plan->views[i].rows * plan->views[i].cols == 1 &&
+           vlm_view_kind(v, plan, i) == VLM_PART_TILE;
+}
+
 static viv_status make_parts(const struct vlm *v, struct vlm_tiles *t)
 {
     viv_status status = VIV_OK;
+    uint32_t n_crops = 0; /* of a line */
     t->parts = calloc(vlm_plan_n_images(&t->plan), sizeof *t->parts);
     if (!t->parts)
         return viv_fail(v->host, VIV_ENOMEM, "out of memory");
@@ -105,14 +113,17 @@ static viv_status make_parts(const struct vlm *v, struct vlm_tiles *t)
         const struct vlm_view *view = &t->plan.views[i];
         const enum vlm_part_kind kind = vlm_view_kind(v, &t->plan, i);
         const uint32_t n = kind == VLM_PART_TILES ? 1 : view->rows * view->cols;
+        const bool crop = is_crop(v, &t->plan, i);
         uint64_t n_rows = 0;
         viv_grid grid;
+        n_crops = crop ? n_crops + 1 : 0;
         status = count_rows(v, t, view, kind, &grid, &n_rows);
         for (uint32_t k = 0; status == VIV_OK && k < n; k++)
             t->parts[t->n_parts++] = (struct vlm_part){.kind = kind,
                                                        .row = k / view->cols,
-                                                       .col = k % view->cols,
-                                                       .ends_line = k % view->cols + 1 == view->cols,
+                                                       .col = crop ? n_crops - 1 : k % view->cols,
+                                                       .ends_line = crop ? !is_crop(v, &t->plan, i + 1)
+                                                                         : k % view->cols + 1 == view->cols,
                                                        .n_rows = n_rows,
                                                        .grid = grid};
         t->n_rows += n * n_rows;

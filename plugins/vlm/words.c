@@ -10,11 +10,24 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Around a picture or video, before each of its parts, for each row, between the lines of a part, between two tiles
- * and at the end of a line of them, behind the frames of a part and between those of two. */
-enum { BEFORE, AFTER, ALONE, WHOLE, TILE, FRAME, ROW, BREAK, BESIDE, LINE, FRAME_END, NEXT_FRAME, N_WORDS };
-static const char *const names[] = {"before", "after", "alone",  "whole", "tile",      "frame",
-                                    "row",    "break", "beside", "line",  "frame_end", "next_frame"};
+enum {
+    BEFORE,     /* before a picture or video */
+    AFTER,      /* behind it */
+    ALONE,      /* before the rows of a picture that is not cut */
+    WHOLE,      /* before those of the whole picture, where there are tiles besides */
+    WHOLE_END,  /* behind them */
+    TILE,       /* before those of a tile */
+    BESIDE,     /* between two tiles of a line */
+    LINE,       /* behind a line of tiles */
+    FRAME,      /* before the rows of frames that are seen together */
+    FRAME_END,  /* behind them */
+    NEXT_FRAME, /* between them and the next */
+    ROW,        /* for each row */
+    BREAK,      /* between the lines of the rows of a part */
+    N_WORDS
+};
+static const char *const names[] = {"before", "after", "alone",     "whole",      "whole_end", "tile", "beside",
+                                    "line",   "frame", "frame_end", "next_frame", "row",       "break"};
 
 bool vlm_begins_line(const struct vlm_part *part, uint64_t r)
 {
@@ -141,6 +154,8 @@ static void put_picture(struct writing *w, const char *const words[N_WORDS], con
                 put(w, words[BREAK]);
             put(w, words[ROW]);
         }
+        if (part->kind == VLM_PART_WHOLE)
+            put(w, words[WHOLE_END]);
         if (part->kind == VLM_PART_TILE)
             put(w, words[part->ends_line ? LINE : BESIDE]);
         if (part->kind != VLM_PART_FRAMES)
