@@ -133,7 +133,8 @@ static viv_status keep_frame(struct reader *r)
     flatten_alpha(pixels, n, &s->how);
     uint8_t *smaller = realloc(pixels, 3 * n);
     r->frames.frames[r->frames.n++] =
-        (struct vlm_frame){{r->width, r->height, smaller ? smaller : pixels}, (uint32_t)r->control.DelayTime * 10};
+        (struct vlm_frame){{.width = r->width, .height = r->height, .pixels = smaller ? smaller : pixels},
+                           (uint32_t)r->control.DelayTime * 10};
     return VIV_OK;
 }
 

@@ -207,7 +207,7 @@ static viv_status decode(const struct source *s, struct vlm_picture *out)
         r.status = allocate_pixels(s->host, r.jpeg.image_width, 1, 4, &r.row);
     if (r.status != VIV_OK || !attempt(&r, read_rows))
         return say_why(&r);
-    *out = (struct vlm_picture){r.jpeg.image_width, r.jpeg.image_height, r.pixels};
+    *out = (struct vlm_picture){.width = r.jpeg.image_width, .height = r.jpeg.image_height, .pixels = r.pixels};
     jpeg_destroy_decompress(&r.jpeg);
     free(r.row);
     return VIV_OK;

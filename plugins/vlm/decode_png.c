@@ -139,7 +139,7 @@ static viv_status decode(const struct source *s, struct vlm_picture *out)
     if (done) {
         if (r.alpha)
             flatten_alpha(r.pixels, (uint64_t)r.width * r.height, &s->how);
-        *out = (struct vlm_picture){r.width, r.height, r.pixels};
+        *out = (struct vlm_picture){.width = r.width, .height = r.height, .pixels = r.pixels};
         return VIV_OK;
     }
     free(r.pixels);

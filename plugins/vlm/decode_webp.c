@@ -89,7 +89,7 @@ static viv_status decode_still(const struct source *s, const WebPBitstreamFeatur
     }
     if (features->has_alpha)
         flatten_alpha(pixels, (uint64_t)width * height, &s->how);
-    *out = (struct vlm_picture){width, height, pixels};
+    *out = (struct vlm_picture){.width = width, .height = height, .pixels = pixels};
     return VIV_OK;
 }
 
@@ -106,7 +106,8 @@ static viv_status copy_frame(const struct source *s, const WebPAnimInfo *info, c
     memcpy(pixels, shown, 4 * n);
     flatten_alpha(pixels, n, &s->how);
     uint8_t *smaller = realloc(pixels, 3 * n);
-    *out = (struct vlm_picture){info->canvas_width, info->canvas_height, smaller ? smaller : pixels};
+    *out = (struct vlm_picture){
+        .width = info->canvas_width, .height = info->canvas_height, .pixels = smaller ? smaller : pixels};
     return VIV_OK;
 }
 

@@ -31,9 +31,9 @@ static float *put_patch(const struct vlm_values *values, const struct vlm_patchi
             for (uint32_t f = 0; f < p->frames; f++) {
                 const struct vlm_picture *frame = pictures[n == 1 ? 0 : f];
                 for (uint32_t i = 0; i < p->side; i++) {
-                    const uint8_t *row = frame->pixels + 3 * ((uint64_t)(y + i) * frame->width + x) + c;
+                    const uint64_t line = 3 * ((uint64_t)(y + i) * frame->width + x) + c;
                     for (uint32_t j = 0; j < p->side; j++)
-                        *out++ = values->of[c][row[(size_t)3 * j]];
+                        *out++ = vlm_value_of(values, frame, line + UINT64_C(3) * j, c);
                 }
             }
         return out;
@@ -41,9 +41,9 @@ static float *put_patch(const struct vlm_values *values, const struct vlm_patchi
     for (uint32_t f = 0; f < p->frames; f++) {
         const struct vlm_picture *frame = pictures[n == 1 ? 0 : f];
         for (uint32_t i = 0; i < p->side; i++) {
-            const uint8_t *row = frame->pixels + 3 * ((uint64_t)(y + i) * frame->width + x);
+            const uint64_t line = 3 * ((uint64_t)(y + i) * frame->width + x);
             for (uint32_t j = 0; j < 3 * p->side; j++)
-                *out++ = values->of[j % 3][row[j]];
+                *out++ = vlm_value_of(values, frame, line + j, j % 3);
         }
     }
     return out;

@@ -46,16 +46,17 @@ viv_status vlm_picture_init(const viv_host *host, uint32_t width, uint32_t heigh
         return viv_fail(host, VIV_ESHAPE, "a picture of %u x %u pixels, expected at least 1 x 1", width, height);
     const viv_status status = allocate_pixels(host, width, height, 3, &pixels);
     if (status == VIV_OK)
-        *out = (struct vlm_picture){width, height, pixels};
+        *out = (struct vlm_picture){.width = width, .height = height, .pixels = pixels};
     return status;
 }
 
 void vlm_picture_release(struct vlm_picture *picture)
 {
-    if (picture)
-        free(picture->pixels);
-    if (picture)
-        *picture = (struct vlm_picture){0};
+    if (!picture)
+        return;
+    free(picture->pixels);
+    free(picture->floats);
+    *picture = (struct vlm_picture){0};
 }
 
 void vlm_frames_release(struct vlm_frames *frames)

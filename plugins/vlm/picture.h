@@ -18,6 +18,7 @@
 struct vlm_picture {
     uint32_t width, height;
     uint8_t *pixels;
+    float *floats; /* as long as pixels: what they were before they were rounded, rescaled; or NULL (resize.h) */
 };
 
 /* A picture of a video or animation, and how long it is shown. */

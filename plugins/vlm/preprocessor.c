@@ -31,7 +31,6 @@ static const struct preset image_presets[] = {
      {.rule = VLM_RULE_PLAIN, .filter = VLM_BICUBIC, COMMON, CLIP, .size = {.shortest_edge = 224}, CROP(224)}},
     {"Siglip", false, {.rule = VLM_RULE_PLAIN, .filter = VLM_BICUBIC, COMMON, HALF, SQUARE(224)}},
     {"ViT", false, {.rule = VLM_RULE_PLAIN, .filter = VLM_BILINEAR, COMMON, HALF, SQUARE(224)}},
-    /* transformers resizes floats, here bytes are resized: the values differ by at most half a byte */
     {"DINOv3ViT",
      false,
      {.rule = VLM_RULE_PLAIN,
@@ -40,7 +39,7 @@ static const struct preset image_presets[] = {
       .image_mean = {0.485, 0.456, 0.406},
       .image_std = {0.229, 0.224, 0.225},
       SQUARE(224),
-      .rescale_apart = true}},
+      .rescale_first = true}},
     {"Gemma3", false, {.rule = VLM_RULE_PAN_AND_SCAN, .filter = VLM_BILINEAR, COMMON, HALF, SQUARE(224)}},
     {"LlavaNext",
      true,

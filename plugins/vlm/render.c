@@ -17,9 +17,17 @@ static viv_status cut_window(const viv_host *host, const struct vlm_step *step, 
     const uint64_t n = UINT64_C(1) * step->width * step->height;
     for (uint64_t i = 0; i < n && (step->fill[0] || step->fill[1] || step->fill[2]); i++)
         memcpy(out->pixels + 3 * i, step->fill, 3);
-    for (int64_t y = top; y < bottom && left < right; y++)
-        memcpy(out->pixels + 3 * ((y - step->y) * step->width + left - step->x),
-               in->pixels + 3 * (y * in->width + left), (size_t)(3 * (right - left)));
+    if (in->floats && !(out->floats = calloc(n, 3 * sizeof *out->floats))) {
+        vlm_picture_release(out);
+        return viv_fail(host, VIV_ENOMEM, "out of memory");
+    }
+    for (int64_t y = top; y < bottom && left < right; y++) {
+        const int64_t to = 3 * ((y - step->y) * step->width + left - step->x), from = 3 * (y * in->width + left);
+        const size_t n_line = (size_t)(3 * (right - left));
+        memcpy(out->pixels + to, in->pixels + from, n_line);
+        if (in->floats)
+            memcpy(out->floats + to, in->floats + from, n_line * sizeof *out->floats);
+    }
     return VIV_OK;
 }
 
@@ -28,6 +36,8 @@ static viv_status take_step(const viv_host *host, const struct vlm_step *step, c
 {
     if (step->kind == VLM_STEP_WINDOW)
         return cut_window(host, step, in, out);
+    if (s->rescale_first && s->do_rescale && (s->filter == VLM_BILINEAR || s->filter == VLM_BICUBIC))
+        return vlm_resize_floats(host, in, step->width, step->height, s->filter, (float)s->rescale_factor, out);
     return vlm_resize(host, in, step->width, step->height, s->filter, s->backend, out);
 }
 

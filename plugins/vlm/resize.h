@@ -1,5 +1,5 @@
-/* resize.h - resizing of 8-bit pictures, bit for bit as Pillow 13 or torchvision 0.29 (tensors of uint8 on the CPU)
- * do it. */
+/* resize.h - resizing of 8-bit pictures, bit for bit as Pillow 13 or torchvision 0.29 (tensors on the CPU) do it.
+ */
 #ifndef VLM_RESIZE_H
 #define VLM_RESIZE_H
 
@@ -23,5 +23,10 @@ enum vlm_backend { VLM_TORCHVISION, VLM_PILLOW };
  * Pillow's. */
 viv_status vlm_resize(const viv_host *host, const struct vlm_picture *in, uint32_t width, uint32_t height,
                       enum vlm_filter filter, enum vlm_backend backend, struct vlm_picture *out);
+
+/* The same in floats, of bytes * factor, as torchvision does it of tensors of floats: `out` has floats, too. Only
+ * for bilinear and bicubic. */
+viv_status vlm_resize_floats(const viv_host *host, const struct vlm_picture *in, uint32_t width, uint32_t height,
+                             enum vlm_filter filter, float factor, struct vlm_picture *out);
 
 #endif

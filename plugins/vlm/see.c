@@ -330,22 +330,23 @@ void vlm_identity(const struct vlm *v, const void *const *pieces, const uint64_t
 }
 
 /* Of what the model is given: the size of the picture, its canvases and how they are cut, and the values of their
- * bytes. Who does not know one picture cannot find another one that is taken for it. */
+ * numbers. Who does not know one picture cannot find another one that is taken for it. */
 static void identify(const struct vlm *v, const struct vlm_tiles *t, uint8_t identity[16])
 {
     const struct vlm_patching *p = &v->patching;
     const uint32_t rule[] = {t->width, t->height, t->plan.n_views, p->side, p->frames, p->block, p->order};
     uint32_t shapes[VLM_MAX_VIEWS][4];
-    const void *pieces[2 + 2 * VLM_MAX_VIEWS] = {rule, v->values.of};
-    uint64_t sizes[2 + 2 * VLM_MAX_VIEWS] = {sizeof rule, sizeof v->values.of}, n = 2;
+    const void *pieces[2 + 2 * VLM_MAX_VIEWS] = {rule, &v->values};
+    uint64_t sizes[2 + 2 * VLM_MAX_VIEWS] = {sizeof rule, sizeof v->values}, n = 2;
     for (uint32_t i = 0; i < t->plan.n_views; i++) {
         const struct vlm_view *w = &t->plan.views[i];
         const struct vlm_picture *canvas = &t->canvases[i];
         memcpy(shapes[i], (uint32_t[]){canvas->width, canvas->height, w->rows, w->cols}, sizeof shapes[i]);
         pieces[n] = shapes[i];
         sizes[n++] = sizeof shapes[i];
-        pieces[n] = canvas->pixels;
-        sizes[n++] = 3ull * canvas->width * canvas->height;
+        const uint64_t n_numbers = 3ull * canvas->width * canvas->height;
+        pieces[n] = canvas->floats ? (const void *)canvas->floats : canvas->pixels;
+        sizes[n++] = n_numbers * (canvas->floats ? sizeof *canvas->floats : 1);
     }
     vlm_identity(v, pieces, sizes, n, identity);
 }

@@ -50,7 +50,7 @@ struct vlm_settings {
     bool do_resize, do_center_crop, do_rescale, do_normalize;
     double rescale_factor;
     double image_mean[3], image_std[3];
-    bool rescale_apart; /* before they are normalised, each step in float32: dinov3 */
+    bool rescale_first; /* before they are resized, each step in float32: dinov3 */
     bool as_bf16;       /* values are computed in bfloat16: llama4 */
     struct vlm_size size, crop_size;
     uint32_t patch_size, merge_size, temporal_patch_size;

@@ -51,16 +51,19 @@ viv_status vlm_values_init(const viv_host *host, const struct vlm_settings *sett
     if (settings->do_rescale && !((float)settings->rescale_factor > 0))
         return viv_fail(host, VIV_EINVAL, "rescale_factor is %g, expected a number above 0",
                         settings->rescale_factor);
-    for (int c = 0; c < 3; c++)
+    for (int c = 0; c < 3; c++) {
+        out->mean[c] = settings->do_normalize ? (float)settings->image_mean[c] : 0;
+        out->std[c] = settings->do_normalize ? (float)settings->image_std[c] : 1;
         for (int p = 0; p < 256; p++) {
             const float byte = (float)p;
             out->of[c][p] = settings->as_bf16 && settings->do_rescale && settings->do_normalize
                                 ? value_bf16(settings, c, byte)
-                            : settings->rescale_apart && settings->do_rescale && settings->do_normalize
+                            : settings->rescale_first && settings->do_rescale && settings->do_normalize
                                 ? value_apart(settings, c, byte)
                             : settings->backend == VLM_PILLOW ? value_pillow(settings, c, byte)
                                                               : value_torchvision(settings, c, byte);
         }
+    }
     return VIV_OK;
 }
 
@@ -69,8 +72,8 @@ void vlm_values_of(const struct vlm_values *values, const struct vlm_picture *pi
 {
     for (uint32_t c = 0; c < 3; c++)
         for (uint32_t y = 0; y < rect.height; y++) {
-            const uint8_t *row = picture->pixels + 3 * ((uint64_t)(rect.y + y) * picture->width + rect.x) + c;
+            const uint64_t line = 3 * ((uint64_t)(rect.y + y) * picture->width + rect.x) + c;
             for (uint32_t x = 0; x < rect.width; x++)
-                *out++ = values->of[c][row[(size_t)3 * x]];
+                *out++ = vlm_value_of(values, picture, line + UINT64_C(3) * x, c);
         }
 }

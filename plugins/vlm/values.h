@@ -1,5 +1,6 @@
 /* values.h - bytes of pixels become the numbers that a model reads: rescaled, normalised, and cut into patches.
- * Each byte of a channel has one value, so a table of 256 per channel holds any arithmetic. */
+ * Each byte of a channel has one value, so a table of 256 per channel holds any arithmetic. Floats of a picture are
+ * rescaled, and become (x - mean) / std. */
 #ifndef VLM_VALUES_H
 #define VLM_VALUES_H
 
@@ -7,6 +8,7 @@
 
 struct vlm_values {
     float of[3][256];
+    float mean[3], std[3];
 };
 
 /* The values that the settings say, bit for bit as their back-end computes them. Refuses a standard deviation of 0.
@@ -17,6 +19,14 @@ viv_status vlm_values_init(const viv_host *host, const struct vlm_settings *sett
 struct vlm_rect {
     uint32_t x, y, width, height;
 };
+
+/* Of byte or float `i` of a picture, which is of this channel. */
+static inline float vlm_value_of(const struct vlm_values *values, const struct vlm_picture *picture, uint64_t i,
+                                 uint32_t channel)
+{
+    return picture->floats ? (picture->floats[i] - values->mean[channel]) / values->std[channel]
+                           : values->of[channel][picture->pixels[i]];
+}
 
 /* [channel, y, x] of the rectangle, which lies within the picture. */
 void vlm_values_of(const struct vlm_values *values, const struct vlm_picture *picture, struct vlm_rect rect,

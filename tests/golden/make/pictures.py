@@ -481,6 +481,8 @@ CASES = [  # class, what its file says, sizes
     ("DeepseekVL", {}, [(97, 141), (300, 84), (9, 500)]),
     ("DeepseekVL", {"do_pad": False, "size": {"height": 112, "width": 112}}, [(97, 141)]),
     ("MiniCPMV4_6", {"scale_resolution": 112, "patch_size": 14}, [(97, 141), (300, 83), (600, 431), (20, 20)]),
+    ("DINOv3ViT", {}, [(97, 141), (500, 411)]),  # in floats
+    ("DINOv3ViT", {"size": {"height": 141, "width": 97}, "resample": 3}, [(97, 141)]),
 ]
 
 
