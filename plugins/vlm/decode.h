@@ -41,8 +41,8 @@ viv_status check_size(const struct source *s, const char *format, uint64_t width
 viv_status allocate_pixels(const viv_host *host, uint32_t width, uint32_t height, uint32_t bytes_per_pixel,
                            uint8_t **out);
 
-/* R, G, B, alpha become R, G, B in place, in the first three quarters of the memory. */
-void flatten_alpha(uint8_t *pixels, uint64_t n, const struct vlm_reading *how);
+/* R, G, B, alpha of n pixels become R, G, B; rgb may be rgba. */
+void flatten_alpha(uint8_t *rgb, const uint8_t *rgba, uint64_t n, const struct vlm_reading *how);
 
 /* --- exif.c --- */
 

@@ -97,6 +97,16 @@ static viv_status draw_frame(struct reader *r)
     return VIV_OK;
 }
 
+/* For a frame that is undone; few files have one. */
+static viv_status save_canvas(struct reader *r)
+{
+    const viv_status status =
+        r->saved ? VIV_OK : allocate_pixels(r->source->host, r->width, r->height, 4, &r->saved);
+    if (status == VIV_OK)
+        memcpy(r->saved, r->canvas, (size_t)4 * r->width * r->height);
+    return status;
+}
+
 /* What the frame leaves behind for the next one. */
 static void dispose(struct reader *r)
 {
@@ -126,15 +136,12 @@ static viv_status keep_frame(struct reader *r)
         r->frames.frames = frames;
         r->capacity = capacity;
     }
-    const viv_status status = allocate_pixels(s->host, r->width, r->height, 4, &pixels);
+    const viv_status status = allocate_pixels(s->host, r->width, r->height, 3, &pixels);
     if (status != VIV_OK)
         return status;
-    memcpy(pixels, r->canvas, 4 * n);
-    flatten_alpha(pixels, n, &s->how);
-    uint8_t *smaller = realloc(pixels, 3 * n);
-    r->frames.frames[r->frames.n++] =
-        (struct vlm_frame){{.width = r->width, .height = r->height, .pixels = smaller ? smaller : pixels},
-                           (uint32_t)r->control.DelayTime * 10};
+    flatten_alpha(pixels, r->canvas, n, &s->how);
+    r->frames.frames[r->frames.n++] = (struct vlm_frame){{.width = r->width, .height = r->height, .pixels = pixels},
+                                                         (uint32_t)r->control.DelayTime * 10};
     return VIV_OK;
 }
 
@@ -160,11 +167,13 @@ static viv_status read_frame(struct reader *r)
     if (!r->row)
         return viv_fail(s->host, VIV_ENOMEM, "no memory for a row of %d pixels", image->Width);
     if (r->control.DisposalMode == DISPOSE_PREVIOUS)
-        memcpy(r->saved, r->canvas, (size_t)4 * r->width * r->height);
-    status = draw_frame(r);
+        status = save_canvas(r);
+    if (status == VIV_OK)
+        status = draw_frame(r);
     if (status == VIV_OK)
         status = keep_frame(r);
-    dispose(r);
+    if (status == VIV_OK)
+        dispose(r);
     r->control = (GraphicsControlBlock){.TransparentColor = NO_COLOUR};
     return status;
 }
@@ -224,8 +233,6 @@ static viv_status decode_animation(const struct source *s, uint32_t max_frames, 
     status = r.gif ? VIV_OK : say_why(&r, code);
     if (status == VIV_OK)
         status = allocate_pixels(s->host, r.width, r.height, 4, &r.canvas);
-    if (status == VIV_OK)
-        status = allocate_pixels(s->host, r.width, r.height, 4, &r.saved);
     if (status == VIV_OK)
         status = read_records(&r, max_frames);
     if (r.gif)

@@ -138,7 +138,7 @@ static viv_status decode(const struct source *s, struct vlm_picture *out)
     png_destroy_read_struct(&r.png, &r.info, NULL);
     if (done) {
         if (r.alpha)
-            flatten_alpha(r.pixels, (uint64_t)r.width * r.height, &s->how);
+            flatten_alpha(r.pixels, r.pixels, (uint64_t)r.width * r.height, &s->how);
         *out = (struct vlm_picture){.width = r.width, .height = r.height, .pixels = r.pixels};
         return VIV_OK;
     }

@@ -88,7 +88,7 @@ static viv_status decode_still(const struct source *s, const WebPBitstreamFeatur
         return refuse(s, code);
     }
     if (features->has_alpha)
-        flatten_alpha(pixels, (uint64_t)width * height, &s->how);
+        flatten_alpha(pixels, pixels, (uint64_t)width * height, &s->how);
     *out = (struct vlm_picture){.width = width, .height = height, .pixels = pixels};
     return VIV_OK;
 }
@@ -100,14 +100,11 @@ static viv_status copy_frame(const struct source *s, const WebPAnimInfo *info, c
 {
     const uint64_t n = (uint64_t)info->canvas_width * info->canvas_height;
     uint8_t *pixels = NULL;
-    const viv_status status = allocate_pixels(s->host, info->canvas_width, info->canvas_height, 4, &pixels);
+    const viv_status status = allocate_pixels(s->host, info->canvas_width, info->canvas_height, 3, &pixels);
     if (status != VIV_OK)
         return status;
-    memcpy(pixels, shown, 4 * n);
-    flatten_alpha(pixels, n, &s->how);
-    uint8_t *smaller = realloc(pixels, 3 * n);
-    *out = (struct vlm_picture){
-        .width = info->canvas_width, .height = info->canvas_height, .pixels = smaller ? smaller : pixels};
+    flatten_alpha(pixels, shown, n, &s->how);
+    *out = (struct vlm_picture){.width = info->canvas_width, .height = info->canvas_height, .pixels = pixels};
     return VIV_OK;
 }
 

@@ -70,13 +70,13 @@ void vlm_frames_release(struct vlm_frames *frames)
 }
 
 /* Composited colours are round((c * alpha + background * (255 - alpha)) / 255). */
-void flatten_alpha(uint8_t *pixels, uint64_t n, const struct vlm_reading *how)
+void flatten_alpha(uint8_t *rgb, const uint8_t *rgba, uint64_t n, const struct vlm_reading *how)
 {
     for (uint64_t i = 0; i < n; i++) {
-        const uint32_t alpha = pixels[4 * i + 3];
+        const uint32_t alpha = rgba[4 * i + 3];
         for (uint32_t c = 0; c < 3; c++) {
-            const uint32_t colour = pixels[4 * i + c], behind = how->on_colour ? how->background[c] : 255;
-            pixels[3 * i + c] =
+            const uint32_t colour = rgba[4 * i + c], behind = how->on_colour ? how->background[c] : 255;
+            rgb[3 * i + c] =
                 (uint8_t)(how->drop_alpha ? colour : (colour * alpha + behind * (255 - alpha) + 127) / 255);
         }
     }

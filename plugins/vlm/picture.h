@@ -32,7 +32,7 @@ struct vlm_frames {
     uint32_t n;
 };
 
-/* The default limit: 11,585 x 11,585 pixels, 400 MB. Decoders need up to 7 bytes per pixel more. */
+/* The default limit: 11,585 x 11,585 pixels, 400 MB. Decoders need up to 8 bytes per pixel more. */
 #define VLM_MAX_PIXELS (UINT64_C(1) << 27)
 
 /* How a file is read. Set it to {0} for the default of each. */

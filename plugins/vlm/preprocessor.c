@@ -606,10 +606,14 @@ static viv_status read_file(const viv_host *host, const json_t *outer, bool vide
     if (r.status != VIV_OK)
         return r.status;
     const char *named = type_of(r.file, video);
-    const struct preset *preset = find_preset(named, video);
+    const struct preset *expected = find_preset(type, video), *own = find_preset(named, video),
+                        *preset = own ? own : expected;
     bool cap = false;
-    if (!preset)
-        preset = find_preset(type, video);
+    if (own && expected && own->defaults.rule != expected->defaults.rule)
+        return viv_fail(host, VIV_EINVAL,
+                        "the preprocessor is of class '%s', which is another model's: this one's is '%s'; take the "
+                        "file from where the model is from",
+                        named, type);
     if (!preset)
         return viv_fail(host, VIV_EUNSUPPORTED,
                         "the preprocessor is of class '%s', which is none of those that are known here",

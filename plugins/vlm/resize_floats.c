@@ -47,14 +47,14 @@ static viv_status axis_init(const viv_host *host, uint32_t n_in, uint32_t n_out,
     a->n_max = viv_min(2 * (uint64_t)ceilf(support) + 1, n_in);
     a->first = calloc(n_out, sizeof *a->first);
     a->count = calloc(n_out, sizeof *a->count);
-    a->weights = calloc(n_out, a->n_max * sizeof *a->weights);
+    a->weights = calloc(n_out, viv_max(a->n_max, 1) * sizeof *a->weights);
     if (!a->first || !a->count || !a->weights)
         return viv_fail(host, VIV_ENOMEM, "out of memory");
     for (uint32_t i = 0; i < n_out; i++) {
         const float centre = (float)((double)scale * (i + 0.5));
         float *w = a->weights + i * a->n_max, sum = 0;
-        a->first[i] = (uint32_t)fmax((double)(centre - support) + 0.5, 0);
         const uint32_t end = (uint32_t)fmin((double)(centre + support) + 0.5, n_in);
+        a->first[i] = (uint32_t)fmin(fmax((double)(centre - support) + 0.5, 0), end - 1);
         a->count[i] = (uint32_t)viv_min(end - a->first[i], a->n_max);
         for (uint32_t k = 0; k < a->count[i]; k++) {
             w[k] = weight((float)(((double)((float)(a->first[i] + k) - centre) + 0.5) * (double)shrink));
@@ -86,7 +86,7 @@ static viv_status resize_lines(const viv_host *host, const struct vlm_picture *i
                                enum vlm_filter filter, float factor, float *out)
 {
     const uint64_t n_in = UINT64_C(3) * in->width, n_out = UINT64_C(3) * width;
-    float *line = malloc(n_in * sizeof *line);
+    float *line = calloc(n_in, sizeof *line);
     struct axis a = {0};
     viv_status status =
         line ? axis_init(host, in->width, width, filter, &a) : viv_fail(host, VIV_ENOMEM, "out of memory");
@@ -128,7 +128,7 @@ viv_status vlm_resize_floats(const viv_host *host, const struct vlm_picture *in,
         return status;
     if (viv_size_mul(n_line * sizeof(float), in->height, &bytes))
         lines = malloc(bytes);
-    out->floats = lines ? malloc(n_line * height * sizeof *out->floats) : NULL;
+    out->floats = lines ? calloc(height, n_line * sizeof *out->floats) : NULL;
     status = out->floats ? resize_lines(host, in, width, filter, factor, lines)
                          : viv_fail(host, VIV_ENOMEM, "out of memory");
     if (status == VIV_OK && in->height == height)

@@ -85,8 +85,9 @@ struct vlm_settings {
 
 /* Reads preprocessor_config.json, video_preprocessor_config.json, or processor_config.json, whose `image_processor`
  * or `video_processor` it takes. What the file lacks has the default of the class that it names as
- * `image_processor_type` or `video_processor_type`. `type` is the class where the file names none that is known,
- * such as "CLIPImageProcessor"; it may be NULL. json: `size` bytes, without a NUL at the end. */
+ * `image_processor_type` or `video_processor_type`. `type` is the model's class, such as "CLIPImageProcessor", or
+ * NULL: it is taken where the file names none that is known, and a file of a class with another rule is refused.
+ * json: `size` bytes, without a NUL at the end. */
 viv_status vlm_settings_read(const viv_host *host, const char *json, uint64_t size, bool video, const char *type,
                              struct vlm_settings *out);
 

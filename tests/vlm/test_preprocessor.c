@@ -215,6 +215,20 @@ TEST(preprocessor__refuses_what_is_no_setting)
 }
 END_TEST
 
+TEST(preprocessor__refuses_the_file_of_another_model)
+{
+    struct vlm_settings s;
+    ck_assert_int_eq(
+        read_settings("{\"image_processor_type\": \"Qwen2VLImageProcessorFast\"}", "Gemma3ImageProcessor", &s),
+        VIV_EINVAL);
+    ck_assert_ptr_nonnull(strstr(last_error, "'Qwen2VLImageProcessorFast', which is another model's"));
+    ck_assert_int_eq(
+        read_settings("{\"image_processor_type\": \"SiglipImageProcessor\"}", "CLIPImageProcessor", &s),
+        VIV_OK); /* another class with the same rule */
+    ck_assert_int_eq(read_settings("{\"image_processor_type\": \"Gemma3ImageProcessor\"}", NULL, &s), VIV_OK);
+}
+END_TEST
+
 /* --- values and patches
  * ---------------------------------------------------------------------------------------------- */
 
@@ -283,5 +297,6 @@ TEST(patches__refuse_what_does_not_fit)
 END_TEST
 
 TESTS(preprocessor__gives_the_values_of_transformers, preprocessor__reads_old_and_new_files,
-      preprocessor__refuses_what_is_no_setting, values__refuse_numbers_that_cannot_divide,
-      patches__of_two_frames_take_each_from_its_own, patches__refuse_what_does_not_fit)
+      preprocessor__refuses_what_is_no_setting, preprocessor__refuses_the_file_of_another_model,
+      values__refuse_numbers_that_cannot_divide, patches__of_two_frames_take_each_from_its_own,
+      patches__refuse_what_does_not_fit)
