@@ -1,6 +1,6 @@
-/* pool_rows.c - y[i, j] = the mean of x over s x t neighbours in a grid, or over as many as leave `to` rows; or, of
- * a grid of h x w with r = sqrt(h w / most) above `slack`, x at the places of a grid of floor(h / r) x floor(w /
- * r), between its own by linear interpolation (resample.h)
+/* pool_rows.c - y[i, j] = the mean of x over s x t neighbours in a grid, of all its frames with `frames`, or over
+ * as many as leave `to` rows; or, of a grid of h x w with r = sqrt(h w / most) above `slack`, x at the places of a
+ * grid of floor(h / r) x floor(w / r), between its own by linear interpolation (resample.h)
  *
  *   x:  [n_rows, dim]
  *   y:  [n_rows / (s t), dim], or about `most` rows */
@@ -21,12 +21,14 @@ struct pool_rows {
     const viv_host *host;
     const viv_kernels *kernels;
     struct sides by; /* neighbours that become one; 0: as many as leave `to` */
+    int32_t frames;  /* all become one, too */
     uint64_t to, most, dim;
     double slack;
 };
 
 static const viv_attr *const attrs[] = {
     VIV_ATTR(VIV_ATTR_INTS, 0, "by", .doc = "lines and columns that become one: [4, 4]", .min = 1, .max = 1024),
+    VIV_ATTR(VIV_ATTR_BOOL, 0, "frames", .doc = "with by: all frames become one, too"),
     VIV_ATTR(VIV_ATTR_INT, 0, "to", .doc = "instead: rows that are left of a square grid, a square number",
              .min = 1, .max = 1 << 20),
     VIV_ATTR(VIV_ATTR_INT, 0, "most",
@@ -45,9 +47,12 @@ static viv_status infer(void *layer, viv_infer *b)
     l->to = (uint64_t)b->get_int(b, "to");
     l->most = (uint64_t)b->get_int(b, "most");
     l->slack = b->get_float(b, "slack");
+    l->frames = (int32_t)b->get_int(b, "frames");
     l->dim = b->out_dim = b->in_dims[0];
     if ((n > 0) + (l->to > 0) + (l->most > 0) != 1 || (n && n != 2))
         return viv_fail(b->host, VIV_EINVAL, "expected one of 'by', lines and columns, 'to' and 'most'");
+    if (l->frames && !n)
+        return viv_fail(b->host, VIV_EINVAL, "'frames' is for 'by' alone");
     if (n)
         l->by = (struct sides){(uint64_t)by[0], (uint64_t)by[1]};
     return VIV_OK;
@@ -108,6 +113,7 @@ static viv_status reshape(const void *layer, viv_grid *grid)
                         "pools by %" PRIu64 " x %" PRIu64 " a grid of %" PRIu64 " x %" PRIu64 " and %" PRIu64
                         " rows besides: expected multiples, and none",
                         by.height, by.width, grid->height, grid->width, grid->before + grid->after);
+    grid->frames = l->frames ? 1 : grid->frames;
     grid->height /= by.height;
     grid->width /= by.width;
     grid->block = 1;
@@ -123,12 +129,14 @@ static const float *row_of(const struct pool_rows *l, const viv_exec *e, const v
 static void take_mean(const struct pool_rows *l, const viv_exec *e, const viv_span *span, struct place to, float *y)
 {
     const struct sides by = neighbours(l, span->grid);
-    for (uint64_t i = 0; i < by.height; i++)
-        for (uint64_t j = 0; j < by.width; j++) {
-            const struct place from = {to.frame, to.y * by.height + i, to.x * by.width + j};
-            l->kernels->add(y, y, row_of(l, e, span, from), l->dim);
-        }
-    l->kernels->scale(y, y, 1 / (float)(by.height * by.width), l->dim);
+    const uint64_t n_frames = l->frames ? span->grid->frames : 1;
+    for (uint64_t f = 0; f < n_frames; f++)
+        for (uint64_t i = 0; i < by.height; i++)
+            for (uint64_t j = 0; j < by.width; j++) {
+                const struct place from = {to.frame + f, to.y * by.height + i, to.x * by.width + j};
+                l->kernels->add(y, y, row_of(l, e, span, from), l->dim);
+            }
+    l->kernels->scale(y, y, 1 / (float)(n_frames * by.height * by.width), l->dim);
 }
 
 /* y, which is zero, becomes what lies between the rows at a place. */

@@ -183,13 +183,16 @@ static viv_status run_patches(const struct vlm *v, viv_sequence *sequence, const
 {
     const struct vlm_patching *p = &v->patching;
     const uint64_t n = grid->height * grid->width, dim = 3ull * p->frames * p->side * p->side;
+    const uint32_t of_each = n_pictures / (uint32_t)grid->frames;
     const struct vlm_rect whole = {rect.x, rect.y, (uint32_t)grid->width * p->side,
                                    (uint32_t)grid->height * p->side};
-    viv_status status = vlm_patches(v->host, values, p, pictures, n_pictures, whole, patches);
-    for (uint64_t i = 0; status == VIV_OK && i < n; i++)
+    viv_status status = VIV_OK;
+    for (uint32_t f = 0; status == VIV_OK && f < grid->frames; f++)
+        status = vlm_patches(v->host, values, p, pictures + f * of_each, of_each, whole, patches + f * n * dim);
+    for (uint64_t i = 0; status == VIV_OK && i < grid->frames * n; i++)
         vectors[i] = patches + i * dim;
     if (status == VIV_OK)
-        status = vlm_run_stack(v, sequence, v->tower, vectors, n, grid, cancel, rows, n_rows);
+        status = vlm_run_stack(v, sequence, v->tower, vectors, grid->frames * n, grid, cancel, rows, n_rows);
     return status == VIV_OK && v->projects ? vlm_run_next(v, sequence, "project", cancel, rows, n_rows) : status;
 }
 
@@ -198,7 +201,7 @@ viv_status vlm_run_tower(const struct vlm *v, viv_sequence *sequence, const stru
                          const viv_grid *grid, const uint32_t *cancel, const float **rows, uint64_t *n_rows)
 {
     const struct vlm_patching *p = &v->patching;
-    const uint64_t n = grid->height * grid->width, dim = 3ull * p->frames * p->side * p->side,
+    const uint64_t n = grid->frames * grid->height * grid->width, dim = 3ull * p->frames * p->side * p->side,
                    wanted = v->sequences->stack_input(v->model, v->tower ? v->tower : "graph");
     if (dim != wanted)
         return viv_fail(v->host, VIV_ESHAPE, "patches of %" PRIu64 " numbers, the model takes patches of %" PRIu64,
@@ -286,7 +289,7 @@ static viv_status see_joined(struct seeing *s, uint32_t view, const struct vlm_p
     const struct vlm_view *w = &s->tiles->plan.views[view];
     const uint32_t n = w->rows * w->cols;
     viv_grid tile;
-    viv_status status = vlm_row_grid(s->v, w, &tile);
+    viv_status status = vlm_row_grid(s->v, w, 1, &tile);
     const uint64_t per_tile = status == VIV_OK ? tile.height * tile.width * s->v->dim : 0;
     float *tiles = malloc((size_t)(n * per_tile) * sizeof *tiles + 1);
     if (status == VIV_OK && !tiles)

@@ -43,9 +43,10 @@ viv_status vlm_patch_grid(const struct vlm *v, const struct vlm_view *view, viv_
                     tile.height, side, side);
 }
 
-viv_status vlm_row_grid(const struct vlm *v, const struct vlm_view *view, viv_grid *out)
+viv_status vlm_row_grid(const struct vlm *v, const struct vlm_view *view, uint32_t frames, viv_grid *out)
 {
     viv_status status = vlm_patch_grid(v, view, out);
+    out->frames = frames;
     if (status == VIV_OK)
         status = v->sequences->stack_grid(v->model, v->tower ? v->tower : "graph", out);
     return status == VIV_OK && v->projects ? v->sequences->stack_grid(v->model, "project", out) : status;
@@ -55,7 +56,7 @@ viv_status vlm_joined_grid(const struct vlm *v, const struct vlm_tiles *t, const
                            viv_grid *out, struct vlm_grid *shown)
 {
     viv_grid tile;
-    const viv_status status = vlm_row_grid(v, view, &tile);
+    const viv_status status = vlm_row_grid(v, view, 1, &tile);
     if (status != VIV_OK)
         return status;
     if (tile.height != tile.width || tile.before || tile.after || tile.block != 1)
@@ -87,7 +88,7 @@ static viv_status count_rows(const struct vlm *v, const struct vlm_tiles *t, con
 {
     struct vlm_grid shown;
     viv_status status =
-        kind == VLM_PART_TILES ? vlm_joined_grid(v, t, view, grid, &shown) : vlm_row_grid(v, view, grid);
+        kind == VLM_PART_TILES ? vlm_joined_grid(v, t, view, grid, &shown) : vlm_row_grid(v, view, 1, grid);
     const char *stack = kind == VLM_PART_TILES ? "tiles" : kind == VLM_PART_ALONE && v->ends_alone ? "alone" : NULL;
     if (status == VIV_OK && stack)
         status = v->sequences->stack_grid(v->model, stack, grid);

@@ -24,9 +24,9 @@ struct vlm_rect vlm_tile(const struct vlm_view *view, uint32_t i);
 /* What the tiles of a view become: each a part of its own, or all of them one. */
 enum vlm_part_kind vlm_view_kind(const struct vlm *v, const struct vlm_plan *plan, uint32_t view);
 
-/* The patches of a tile; what the tower and the projector make of them. */
+/* The patches of a tile; what the tower and the projector make of them, or of those of several frames. */
 viv_status vlm_patch_grid(const struct vlm *v, const struct vlm_view *view, viv_grid *out);
-viv_status vlm_row_grid(const struct vlm *v, const struct vlm_view *view, viv_grid *out);
+viv_status vlm_row_grid(const struct vlm *v, const struct vlm_view *view, uint32_t frames, viv_grid *out);
 
 /* All tiles of a view as one grid, without the rows of what the picture was padded with, and where it begins. */
 viv_status vlm_joined_grid(const struct vlm *v, const struct vlm_tiles *t, const struct vlm_view *view,

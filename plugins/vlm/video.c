@@ -28,6 +28,8 @@ static void clip_release(struct clip *c)
     free(c->index);
 }
 
+enum { MOST_TOGETHER = 16 }; /* frames; of a patch, see vlm_ready */
+
 /* --- settings ------------------------------------------------------------------------------------------------ */
 
 /* The file of videos, or else that of pictures, which some models have alone. */
@@ -50,6 +52,10 @@ static viv_status watch_ready(struct vlm *v)
                           files[0]);
     if (status == VIV_OK)
         status = vlm_settings_read(v->host, json, size, true, type, &v->video_settings);
+    if (status == VIV_OK && v->video_settings.temporal_patch_size > MOST_TOGETHER)
+        status =
+            viv_fail(v->host, VIV_EINVAL, "the preprocessor's 'temporal_patch_size' is %u, expected at most %d",
+                     v->video_settings.temporal_patch_size, MOST_TOGETHER);
     if (status == VIV_OK)
         status = vlm_values_init(v->host, &v->video_settings, &v->video_values);
     v->video_ready = status == VIV_OK;
@@ -133,6 +139,22 @@ static viv_status open_clip(const struct vlm *v, const viv_part *part, struct cl
     return film ? open_film(v, out) : read_animation(v, out);
 }
 
+/* --- frames that are seen together --------------------------------------------------------------------------- */
+
+/* As many as a patch has; or, where it has one, as the preprocessor says: then each has patches of its own. */
+static uint32_t group_size(const struct vlm *v)
+{
+    return v->patching.frames > 1 ? v->patching.frames
+                                  : (uint32_t)viv_max(v->video_settings.temporal_patch_size, 1);
+}
+
+/* The frames of a group: in a patch, the last one is repeated. */
+static uint32_t frames_of(const struct vlm *v, const struct clip *c, uint32_t group)
+{
+    const uint32_t size = group_size(v);
+    return v->patching.frames > 1 ? size : (uint32_t)viv_min(size, c->n - (uint64_t)group * size);
+}
+
 /* --- rows ---------------------------------------------------------------------------------------------------- */
 
 /* The stack behind the projector, of a group; NULL: none. */
@@ -177,16 +199,16 @@ static viv_status see_group(const struct vlm *v, const struct clip *c, const str
                             const char *stack, viv_sequence *sequence, const uint32_t *cancel, const float **rows,
                             uint64_t *n_rows)
 {
-    enum { MOST_FRAMES = 16 }; /* of a patch: vlm_ready */
     const struct vlm_view *view = &plan->views[0];
-    struct vlm_picture frames[MOST_FRAMES] = {0};
-    const struct vlm_picture *list[MOST_FRAMES];
-    const uint32_t n = v->patching.frames;
+    struct vlm_picture frames[MOST_TOGETHER] = {0};
+    const struct vlm_picture *list[MOST_TOGETHER];
+    const uint32_t size = group_size(v), n = frames_of(v, c, group);
     viv_grid grid;
     viv_status status = vlm_patch_grid(v, view, &grid);
+    grid.frames = n / v->patching.frames;
     for (uint32_t i = 0; status == VIV_OK && i < n; i++) {
         list[i] = &frames[i];
-        status = render_frame(v, c, plan, frame_of_group(c, n, group, i), &frames[i]);
+        status = render_frame(v, c, plan, frame_of_group(c, size, group, i), &frames[i]);
     }
     if (status == VIV_OK)
         status =
@@ -208,7 +230,7 @@ static viv_status see_groups(const struct vlm *v, const struct clip *c, const st
         const float *rows = NULL;
         uint64_t n = 0;
         if (sink)
-            status = viv_emit_progress(sink, "frames", (uint64_t)i * v->patching.frames, c->n);
+            status = viv_emit_progress(sink, "frames", (uint64_t)i * group_size(v), c->n);
         if (status == VIV_OK)
             status = see_group(v, c, plan, i, stack_of(v, i, out->n_parts), sequence, cancel, &rows, &n);
         if (status == VIV_OK && n != out->parts[i].n_rows)
@@ -225,7 +247,7 @@ static viv_status see_groups(const struct vlm *v, const struct clip *c, const st
 /* The parts, without their rows. */
 static viv_status make_parts(const struct vlm *v, const struct clip *c, const struct vlm_plan *plan, struct seen *s)
 {
-    const uint32_t group = v->patching.frames;
+    const uint32_t group = group_size(v);
     viv_status status = VIV_OK;
     for (uint32_t i = 0; status == VIV_OK && i < s->n_parts; i++) {
         const char *stack = stack_of(v, i, s->n_parts);
@@ -233,10 +255,10 @@ static viv_status make_parts(const struct vlm *v, const struct clip *c, const st
                      last = frame_of_group(c, group, i, group - 1) / c->fps;
         struct vlm_part *p = &s->parts[i];
         *p = (struct vlm_part){.kind = VLM_PART_FRAMES, .row = i, .begin = first, .seconds = (first + last) / 2};
-        status = vlm_row_grid(v, &plan->views[0], &p->grid);
+        status = vlm_row_grid(v, &plan->views[0], frames_of(v, c, i) / v->patching.frames, &p->grid);
         if (status == VIV_OK && stack)
             status = v->sequences->stack_grid(v->model, stack, &p->grid);
-        p->n_rows = p->grid.before + p->grid.height * p->grid.width + p->grid.after;
+        p->n_rows = p->grid.before + p->grid.frames * p->grid.height * p->grid.width + p->grid.after;
         s->n_rows += p->n_rows;
     }
     return status;
@@ -246,7 +268,7 @@ static viv_status make_parts(const struct vlm *v, const struct clip *c, const st
 static viv_status make_seen(const struct vlm *v, const struct clip *c, const struct vlm_plan *plan,
                             struct seen **out)
 {
-    const uint32_t group = v->patching.frames, n = (c->n + group - 1) / group;
+    const uint32_t group = group_size(v), n = (c->n + group - 1) / group;
     const uint64_t most = v->sequences->context_length(v->model);
     const double tokens_a_second = v->params->get_float(v->model, "vision.tokens_per_second", 0);
     struct seen *s = calloc(1, sizeof *s);
@@ -281,7 +303,7 @@ static viv_status identify(const struct vlm *v, const struct clip *c, const stru
 {
     const struct vlm_patching *p = &v->patching;
     const uint32_t rule[] = {c->total,  c->width, c->height, plan->views[0].width, plan->views[0].height, p->side,
-                             p->frames, p->block, p->order};
+                             p->frames, p->block, p->order, group_size(v)};
     const uint32_t n_files = c->video->n_files > 1 ? c->n : 1;
     const void **pieces = malloc((4 + (size_t)n_files) * sizeof *pieces);
     uint64_t *sizes = malloc((4 + (size_t)n_files) * sizeof *sizes), *lengths = malloc(n_files * sizeof *lengths);

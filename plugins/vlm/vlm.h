@@ -12,7 +12,7 @@ enum vlm_part_kind {
     VLM_PART_ALONE, /* the picture, which is not cut */
     VLM_PART_WHOLE, /* the picture, besides its tiles */
     VLM_PART_TILE,
-    VLM_PART_FRAMES, /* of a video: as many as a patch has */
+    VLM_PART_FRAMES, /* of a video, as many as are seen together */
     VLM_PART_TILES   /* all tiles as one grid: of models with a stack `tiles` */
 };
 struct vlm_part {
@@ -97,7 +97,8 @@ viv_status vlm_check_room(const struct vlm *v, const struct vlm_among *among, ui
 /* Progress and VIV_EVENT_PICTURE go to the sink, unless it is NULL. *out lives until vlm_kept_trim. */
 viv_status vlm_see(struct vlm *v, const viv_part *picture, const struct vlm_among *among, const viv_sink *sink,
                    const uint32_t *cancel, struct seen **out);
-/* Pictures of one size, as many as a patch has frames or one, through the tower and the projector. */
+/* Pictures of one size through the tower and the projector: for each frame of the grid one, or as many as a patch has
+ * frames. */
 viv_status vlm_run_tower(const struct vlm *v, viv_sequence *sequence, const struct vlm_values *values,
                          const struct vlm_picture *const *pictures, uint32_t n, struct vlm_rect rect,
                          const viv_grid *grid, const uint32_t *cancel, const float **rows, uint64_t *n_rows);

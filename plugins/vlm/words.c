@@ -3,10 +3,12 @@
  *   {row} {col}   of a tile, from 1             {frames}     frames that are seen, in English: twenty-four
  *   {frame}       a group of frames, from 1     {duration}   of a video: 0:01:30
  *   {seconds}     of its frames, the mean: 1.5  {begin}      of its first frame: 1.5
- *   {second}      of its first frame: 1         {minute}     of its first frame: 00:01 */
+ *   {second}      of its first frame: 1         {minute}     of its first frame: 00:01
+ *   {clock}       of its first frame: 00:00:01.500 */
 #include "vlm.h"
 
 #include <inttypes.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -87,9 +89,9 @@ static void put_in_english(struct writing *w, uint32_t n)
  * that stand for no part */
 static size_t put_number(struct writing *w, const char *text, const struct seen *seen, const struct vlm_part *part)
 {
-    static const char *const numbers[] = {"{row}",    "{col}",    "{frame}",  "{seconds}", "{begin}",
-                                          "{second}", "{minute}", "{frames}", "{duration}"};
-    enum { TILE_ROW, TILE_COL, GROUP, SECONDS, BEGIN, SECOND, MINUTE, FRAMES, DURATION, N_NUMBERS };
+    static const char *const numbers[] = {"{row}",    "{col}",    "{frame}", "{seconds}", "{begin}",
+                                          "{second}", "{minute}", "{clock}", "{frames}",  "{duration}"};
+    enum { TILE_ROW, TILE_COL, GROUP, SECONDS, BEGIN, SECOND, MINUTE, CLOCK, FRAMES, DURATION, N_NUMBERS };
     const uint64_t second = part ? (uint64_t)part->begin : 0, duration = (uint64_t)seen->duration;
     char number[64] = "";
     int name = 0;
@@ -114,6 +116,10 @@ static size_t put_number(struct writing *w, const char *text, const struct seen 
         break;
     case MINUTE:
         snprintf(number, sizeof number, "%02" PRIu64 ":%02" PRIu64, second / 60, second % 60);
+        break;
+    case CLOCK:
+        snprintf(number, sizeof number, "%02" PRIu64 ":%02" PRIu64 ":%02" PRIu64 ".%03d", second / 3600 % 24,
+                 second / 60 % 60, second % 60, (int)(fmod(part->begin, 1) * 1000));
         break;
     case DURATION:
         snprintf(number, sizeof number, "%" PRIu64 ":%02" PRIu64 ":%02" PRIu64, duration / 3600, duration / 60 % 60,

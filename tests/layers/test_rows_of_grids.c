@@ -1,5 +1,5 @@
-/* Layers that make other rows of a grid, against their formulas: pooling by interpolation, rows that end lines,
- * pooling by attention; learned factors and addends. */
+/* Layers that make other rows of a grid, against their formulas: pooling by interpolation and of frames, rows that
+ * end lines, pooling by attention; positions of frames; learned factors and addends. */
 #include "harness.h"
 
 enum { DIM = 8, MAX_ROWS = 64 };
@@ -24,7 +24,8 @@ static viv_status run(struct harness *h, const viv_grid *grid, uint64_t chunk)
 {
     const float *in[] = {&x[0][0]};
     h->grid = grid;
-    return harness_run(h, in, 1, NULL, grid->before + grid->height * grid->width + grid->after, &out[0][0], chunk);
+    return harness_run(h, in, 1, NULL, grid->before + grid->frames * grid->height * grid->width + grid->after,
+                       &out[0][0], chunk);
 }
 
 /* LLaVA-OneVision's grids, of nine tiles of 27 x 27 at most. */
@@ -64,6 +65,49 @@ TEST(rows_of_grids__pool_rows_interpolates)
             ck_assert(fabs((double)out[r][c] - mean) < 1e-6);
         }
     harness_free(&h);
+}
+END_TEST
+
+/* Three frames of 2 x 4, by one line and two columns: each row is the mean of six. */
+TEST(rows_of_grids__pool_rows_takes_frames_together)
+{
+    static const viv_grid grid = {.frames = 3, .height = 2, .width = 4, .block = 1};
+    const struct given given[] = {{.name = "by", .ndim = 2, .dims = {1, 2}}, {.name = "frames", .number = 1}};
+    struct harness h;
+    ck_assert_int_eq(make(&h, "pool_rows", &given[1], 1), VIV_EINVAL); /* without by */
+    harness_free(&h);
+    ck_assert_int_eq(make(&h, "pool_rows", given, 2), VIV_OK);
+    ck_assert_int_eq(run(&h, &grid, 2), VIV_OK);
+    for (int r = 0; r < 4; r++)
+        for (int c = 0; c < DIM; c++) {
+            double mean = 0;
+            for (int f = 0; f < 3; f++)
+                mean += ((double)x[8 * f + 2 * r][c] + (double)x[8 * f + 2 * r + 1][c]) / 6;
+            ck_assert(fabs((double)out[r][c] - mean) < 1e-6);
+        }
+    harness_free(&h);
+}
+END_TEST
+
+TEST(rows_of_grids__frame_positions_are_sines_and_cosines)
+{
+    static const viv_grid grids[] = {{.frames = 3, .height = 2, .width = 2, .before = 1, .after = 1, .block = 1},
+                                     {.frames = 1, .height = 3, .width = 2, .block = 1}};
+    for (int i = 0; i < 2; i++) {
+        struct harness h;
+        ck_assert_int_eq(make(&h, "frame_positions", NULL, 0), VIV_OK);
+        ck_assert_int_eq(run(&h, &grids[i], 5), VIV_OK);
+        for (int r = 0; r < (i == 0 ? 14 : 6); r++)
+            for (int c = 0; c < DIM; c++) {
+                const bool added = i == 0 && r > 0 && r < 13; /* one frame stays, and so do rows besides */
+                const double angle = (r - 1) / 4 * pow(10000, -2.0 * (c % (DIM / 2)) / DIM),
+                             expected = (double)x[r][c] + (!added        ? 0
+                                                           : c < DIM / 2 ? sin(angle)
+                                                                         : cos(angle));
+                ck_assert_msg(fabs((double)out[r][c] - expected) < 1e-6, "row %d, feature %d", r, c);
+            }
+        harness_free(&h);
+    }
 }
 END_TEST
 
@@ -162,5 +206,6 @@ TEST(rows_of_grids__scale_has_learned_factors_and_addends)
 END_TEST
 
 TESTS(rows_of_grids__pool_rows_leaves_as_many_as_the_reference, rows_of_grids__pool_rows_interpolates,
+      rows_of_grids__pool_rows_takes_frames_together, rows_of_grids__frame_positions_are_sines_and_cosines,
       rows_of_grids__insert_rows_ends_each_line, rows_of_grids__attention_pool_is_the_formula,
       rows_of_grids__scale_has_learned_factors_and_addends)

@@ -87,6 +87,18 @@ def glm4v():
               lambda seen, tokens: {**seen, "mm_token_type_ids": 2 * (tokens == 90).int()})
 
 
+def kimi_k25():
+    processor = t.Kimi_K25VideoProcessor(patch_size=4, merge_size=2, max_patches=16, size={"max_height": 12, "max_width": 12}, fps=24)
+
+    def shown(seen):
+        rows = [h * w // 4 for _, h, w in seen["video_grid_thw"].tolist()]
+        return sum(([time, 92, 87, 91] + [86] * n + [93] for time, n in zip((88, 89), rows)), [])
+
+    watch("kimi_k25", t.Kimi_K25ForConditionalGeneration, processor, "<|kimi_k25_video_placeholder|>",
+          {86: "<|kimi_k25_video_placeholder|>", 87: "video", 88: "00:00:00.000", 89: "00:00:00.166"}, shown,
+          lambda seen, tokens: {k: seen[k] for k in ("pixel_values_videos", "video_grid_thw")}, video_token_id=86)
+
+
 def sampled():
     cases = []
     lengths = [(1, 24), (2, 24), (7, 5), (90, 30), (97, 24), (301, 25), (1000, 29.97), (2500, 30), (12000, 25), (90000, 30)]
@@ -112,6 +124,6 @@ def sampled():
 
 
 if __name__ == "__main__":
-    for make in (internvl, smolvlm, llava_onevision, glm4v, sampled):
+    for make in (internvl, smolvlm, llava_onevision, glm4v, kimi_k25, sampled):
         if not sys.argv[1:] or make.__name__ in sys.argv[1:]:
             make()

@@ -710,7 +710,7 @@ def kimi_k25():
                   intermediate_size=24)
     config = t.Kimi_K25Config(text_config=text.to_dict(), vision_config=vision, projection_hidden_size=16, image_token_id=90, video_token_id=91,
                               vision_start_token_id=92, vision_end_token_id=93, tie_word_embeddings=False)
-    processor = t.Kimi_K25ImageProcessor(patch_size=PATCH, merge_size=2, max_patches=140, size={"max_height": 12, "max_width": 12})
+    processor = t.Kimi_K25ImageProcessor(patch_size=PATCH, merge_size=2, max_patches=48, size={"max_height": 12, "max_width": 12})
     special = {90: "<|media_pad|>", 91: "<|media_content|>", 92: "<|media_begin|>", 93: "<|media_end|>"}
     hub = lambda n, x: (n.replace("model.blocks", "model.layers").replace("encoder.patch", "patch").replace("model.mm_", "mm_"), x)
     qwen("kimi_k25", config, t.Kimi_K25ForConditionalGeneration, special=special, processor=processor, typed=False, hub=hub)
