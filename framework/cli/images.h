@@ -1,4 +1,4 @@
-/* images.h - pictures that the user names, as parts of a request. */
+/* images.h - pictures and videos that the user names, as parts of a request. */
 #ifndef CLI_IMAGES_H
 #define CLI_IMAGES_H
 
@@ -9,6 +9,13 @@
     {                                                                                                              \
         "image", 0, OPTION_STRINGS, at, "FILE", .help = "a picture: PNG, JPEG, WebP or GIF; may be repeated",      \
                                                 .here = (more)                                                     \
+    }
+
+#define VIDEO_OPTION(at)                                                                                           \
+    {                                                                                                              \
+        "video", 0, OPTION_STRINGS, at, "PATH",                                                                    \
+            .help = "a video: a folder of pictures, one for each frame, an animated GIF or WebP, or, with "        \
+                    "libavformat, a film; may be repeated"                                                         \
     }
 
 #define FPS_OPTION(at)                                                                                             \

@@ -195,28 +195,47 @@ static viv_status render_frame(const struct vlm *v, const struct clip *c, const 
     return status;
 }
 
+/* Those of a group; the caller releases each. */
+static viv_status render_frames(const struct vlm *v, const struct clip *c, const struct vlm_plan *plan,
+                                uint32_t group, struct vlm_picture frames[MOST_TOGETHER], uint32_t *n)
+{
+    viv_status status = VIV_OK;
+    *n = frames_of(v, c, group);
+    for (uint32_t i = 0; i < *n; i++)
+        frames[i] = (struct vlm_picture){0};
+    for (uint32_t i = 0; status == VIV_OK && i < *n; i++)
+        status = render_frame(v, c, plan, frame_of_group(c, group_size(v), group, i), &frames[i]);
+    return status;
+}
+
+static void release_frames(struct vlm_picture *frames, uint32_t n)
+{
+    for (uint32_t i = 0; i < n; i++)
+        vlm_picture_release(&frames[i]);
+}
+
 static viv_status see_group(const struct vlm *v, const struct clip *c, const struct vlm_plan *plan, uint32_t group,
                             const char *stack, viv_sequence *sequence, const uint32_t *cancel, const float **rows,
                             uint64_t *n_rows)
 {
     const struct vlm_view *view = &plan->views[0];
-    struct vlm_picture frames[MOST_TOGETHER] = {0};
+    struct vlm_picture frames[MOST_TOGETHER];
     const struct vlm_picture *list[MOST_TOGETHER];
-    const uint32_t size = group_size(v), n = frames_of(v, c, group);
+    uint32_t n = 0;
     viv_grid grid;
-    viv_status status = vlm_patch_grid(v, view, &grid);
-    grid.frames = n / v->patching.frames;
-    for (uint32_t i = 0; status == VIV_OK && i < n; i++) {
+    viv_status status = render_frames(v, c, plan, group, frames, &n);
+    for (uint32_t i = 0; i < n; i++)
         list[i] = &frames[i];
-        status = render_frame(v, c, plan, frame_of_group(c, size, group, i), &frames[i]);
-    }
     if (status == VIV_OK)
+        status = vlm_patch_grid(v, view, &grid);
+    if (status == VIV_OK) {
+        grid.frames = n / v->patching.frames;
         status =
             vlm_run_tower(v, sequence, &v->video_values, list, n, vlm_tile(view, 0), &grid, cancel, rows, n_rows);
+    }
     if (status == VIV_OK && stack)
         status = vlm_run_next(v, sequence, stack, cancel, rows, n_rows);
-    for (uint32_t i = 0; i < n; i++)
-        vlm_picture_release(&frames[i]);
+    release_frames(frames, n);
     return status;
 }
 
@@ -264,7 +283,7 @@ static viv_status make_parts(const struct vlm *v, const struct clip *c, const st
     return status;
 }
 
-/* The parts, and room for their rows. */
+/* The parts, and how many rows they have. */
 static viv_status make_seen(const struct vlm *v, const struct clip *c, const struct vlm_plan *plan,
                             struct seen **out)
 {
@@ -288,8 +307,6 @@ static viv_status make_seen(const struct vlm *v, const struct clip *c, const str
                           "%u frames of the video stand for %" PRIu64
                           " tokens, and the context has room for %" PRIu64 " (--context N): give a shorter video",
                           c->n, s->n_rows, most);
-    if (status == VIV_OK && !(s->rows = malloc((size_t)(s->n_rows * v->dim) * sizeof *s->rows)))
-        status = viv_fail(v->host, VIV_ENOMEM, "out of memory");
     if (status == VIV_OK)
         *out = s;
     else
@@ -303,7 +320,7 @@ static viv_status identify(const struct vlm *v, const struct clip *c, const stru
 {
     const struct vlm_patching *p = &v->patching;
     const uint32_t rule[] = {c->total,  c->width, c->height, plan->views[0].width, plan->views[0].height, p->side,
-                             p->frames, p->block, p->order, group_size(v)};
+                             p->frames, p->block, p->order,  group_size(v)};
     const uint32_t n_files = c->video->n_files > 1 ? c->n : 1;
     const void **pieces = malloc((4 + (size_t)n_files) * sizeof *pieces);
     uint64_t *sizes = malloc((4 + (size_t)n_files) * sizeof *sizes), *lengths = malloc(n_files * sizeof *lengths);
@@ -332,16 +349,22 @@ static viv_status identify(const struct vlm *v, const struct clip *c, const stru
     return status;
 }
 
+static viv_status make_plan(const struct vlm *v, const viv_part *video, const struct clip *c, struct vlm_plan *out)
+{
+    const struct vlm_naming naming = vlm_naming(v->host, video);
+    const viv_status status = vlm_plan_make(&naming.host, &v->video_settings, c->height, c->width, 1, c->n, out);
+    return status == VIV_OK && vlm_plan_n_images(out) != 1
+               ? viv_fail(v->host, VIV_EUNSUPPORTED, "frames of videos are cut into tiles, which is not supported")
+               : status;
+}
+
 static viv_status watch(struct vlm *v, const viv_part *video, const struct clip *c, const struct vlm_among *among,
                         const viv_sink *sink, const uint32_t *cancel, struct seen **out, bool *kept)
 {
-    const struct vlm_naming naming = vlm_naming(v->host, video);
     struct vlm_plan plan;
     struct seen *made = NULL;
     uint8_t identity[16];
-    viv_status status = vlm_plan_make(&naming.host, &v->video_settings, c->height, c->width, 1, c->n, &plan);
-    if (status == VIV_OK && vlm_plan_n_images(&plan) != 1)
-        status = viv_fail(v->host, VIV_EUNSUPPORTED, "frames of videos are cut into tiles, which is not supported");
+    viv_status status = make_plan(v, video, c, &plan);
     if (status == VIV_OK)
         status = identify(v, c, &plan, identity);
     if (status != VIV_OK)
@@ -353,6 +376,8 @@ static viv_status watch(struct vlm *v, const viv_part *video, const struct clip 
     status = make_seen(v, c, &plan, &made);
     if (status == VIV_OK)
         status = vlm_check_room(v, among, made->n_rows);
+    if (status == VIV_OK && !(made->rows = malloc((size_t)(made->n_rows * v->dim) * sizeof *made->rows)))
+        status = viv_fail(v->host, VIV_ENOMEM, "out of memory");
     if (status == VIV_OK)
         status = see_groups(v, c, &plan, sink, cancel, made);
     if (status != VIV_OK) {
@@ -365,6 +390,17 @@ static viv_status watch(struct vlm *v, const viv_part *video, const struct clip 
     return VIV_OK;
 }
 
+/* Opens it, and says which of its frames are seen. */
+static viv_status begin(struct vlm *v, const viv_part *video, struct clip *c)
+{
+    viv_status status = watch_ready(v);
+    if (status == VIV_OK)
+        status = open_clip(v, video, c);
+    return status == VIV_OK
+               ? vlm_sample(v->host, &v->video_settings, c->total, c->fps, v->patching.frames, &c->index, &c->n)
+               : status;
+}
+
 viv_status vlm_watch(struct vlm *v, const viv_part *video, const struct vlm_among *among, const viv_sink *sink,
                      const uint32_t *cancel, struct seen **out)
 {
@@ -372,15 +408,39 @@ viv_status vlm_watch(struct vlm *v, const viv_part *video, const struct vlm_amon
     bool kept = false;
     viv_status status = sink ? viv_emit_progress(sink, "pictures", among->index, among->n) : VIV_OK;
     if (status == VIV_OK)
-        status = watch_ready(v);
-    if (status == VIV_OK)
-        status = open_clip(v, video, &c);
-    if (status == VIV_OK)
-        status = vlm_sample(v->host, &v->video_settings, c.total, c.fps, v->patching.frames, &c.index, &c.n);
+        status = begin(v, video, &c);
     if (status == VIV_OK)
         status = watch(v, video, &c, among, sink, cancel, out, &kept);
     clip_release(&c);
     if (status == VIV_OK && sink)
         status = viv_emit_picture(sink, video->name, among->index, among->n, (*out)->n_rows, kept);
+    return status;
+}
+
+viv_status vlm_watch_frames(struct vlm *v, const viv_part *video,
+                            viv_status (*show)(struct vlm *v, const struct vlm_part *part,
+                                               const struct vlm_picture *frames, uint32_t n),
+                            uint32_t *height, uint32_t *width)
+{
+    struct clip c = {0};
+    struct vlm_plan plan;
+    struct seen *seen = NULL;
+    viv_status status = begin(v, video, &c);
+    if (status == VIV_OK)
+        status = make_plan(v, video, &c, &plan);
+    if (status == VIV_OK)
+        status = make_seen(v, &c, &plan, &seen);
+    for (uint32_t i = 0; status == VIV_OK && i < seen->n_parts; i++) {
+        struct vlm_picture frames[MOST_TOGETHER];
+        uint32_t n = 0;
+        status = render_frames(v, &c, &plan, i, frames, &n);
+        if (status == VIV_OK)
+            status = show(v, &seen->parts[i], frames, n);
+        release_frames(frames, n);
+    }
+    *height = c.height;
+    *width = c.width;
+    vlm_seen_free(seen);
+    clip_release(&c);
     return status;
 }

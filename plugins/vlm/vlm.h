@@ -97,8 +97,8 @@ viv_status vlm_check_room(const struct vlm *v, const struct vlm_among *among, ui
 /* Progress and VIV_EVENT_PICTURE go to the sink, unless it is NULL. *out lives until vlm_kept_trim. */
 viv_status vlm_see(struct vlm *v, const viv_part *picture, const struct vlm_among *among, const viv_sink *sink,
                    const uint32_t *cancel, struct seen **out);
-/* Pictures of one size through the tower and the projector: for each frame of the grid one, or as many as a patch has
- * frames. */
+/* Pictures of one size through the tower and the projector: for each frame of the grid one, or as many as a patch
+ * has frames. */
 viv_status vlm_run_tower(const struct vlm *v, viv_sequence *sequence, const struct vlm_values *values,
                          const struct vlm_picture *const *pictures, uint32_t n, struct vlm_rect rect,
                          const viv_grid *grid, const uint32_t *cancel, const float **rows, uint64_t *n_rows);
@@ -119,6 +119,13 @@ void vlm_identity(const struct vlm *v, const void *const *pieces, const uint64_t
 viv_status vlm_watch(struct vlm *v, const viv_part *video, const struct vlm_among *among, const viv_sink *sink,
                      const uint32_t *cancel, struct seen **out);
 
+/* What becomes of each of its groups of frames, in order: calls `show` with the part that a group becomes, and its
+ * frames as they are resized. *height, *width: of a frame as it was. */
+viv_status vlm_watch_frames(struct vlm *v, const viv_part *video,
+                            viv_status (*show)(struct vlm *v, const struct vlm_part *part,
+                                               const struct vlm_picture *frames, uint32_t n),
+                            uint32_t *height, uint32_t *width);
+
 /* kept.c: rows that were computed before. */
 struct seen *vlm_kept_find(struct vlm *v, const uint8_t identity[16]); /* NULL: there are none */
 void vlm_kept_add(struct vlm *v, struct seen *s);                      /* takes it */
@@ -129,9 +136,9 @@ void vlm_seen_free(struct seen *s); /* accepts NULL */
 /* score.c: labels of pictures. */
 viv_status vlm_score(struct vlm *v, const viv_request *request, const viv_sink *sink);
 
-/* look.c: what it is given of a picture. */
+/* look.c: what it is given of a picture or a video. */
 void vlm_forget_look(struct vlm *v);
-viv_status vlm_look(void *instance, const viv_part *picture, viv_look *out);
+viv_status vlm_look(void *instance, const viv_part *part, viv_look *out);
 
 /* tiles.c: the same of a picture's size. */
 viv_status vlm_measure(void *instance, uint32_t height, uint32_t width, viv_grid *grids, uint32_t capacity,

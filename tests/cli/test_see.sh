@@ -36,6 +36,18 @@ numbers() {
 check 'the numbers are an array' numbers
 check 'tiles of several sizes are none' fails 'are not one array' "$viv" see "$golden/siglip2" --image "$a" --image "$b" --pixels "$work/y.npy"
 check 'a view that there is not' fails 'there is no view 3' "$viv" see "$golden/internvl" --image "$a" --pixels "$work/y.npy" --view 3
+check 'frames of a video are seen together' says '  0.167 s: 2 frames of 24 x 16 pixels, 6 x 4 patches of 4 x 4 each: 6 rows' \
+    "$viv" see "$golden/kimi_k25" --video "$golden/frames"
+check 'at another pace at other times' says '  0.750 s: 2 frames of' "$viv" see "$golden/qwen2_5_vl" --video "$golden/frames" --fps 4
+check 'videos in JSON' says '"rows":8,"begin":0.125}],"rows":16}' "$viv" see "$golden/qwen3_vl" --video "$golden/frames" --json
+frames() {
+    ends 0 "$viv" see "$golden/kimi_k25" --video "$golden/frames" --pixels "$work/x.npy" -o "$work/x.png" &&
+        grep -aq "'shape': (6, 3, 16, 24), }" "$work/x.npy" &&
+        says "x.png: 121 x 56 pixels" "$viv" see "$golden/clip" --image "$work/x.png"
+}
+check 'frames are drawn, and numbers' frames
+check 'a model that takes no videos' fails 'takes no videos' "$viv" see "$golden/clip" --video "$golden/frames"
+check 'a pace of no video' ends 2 "$viv" see "$golden/clip" --image "$a" --fps 3
 check 'a model that cannot see' fails 'cannot see' "$viv" see "$source/tests/golden/llama-gqa" --image "$a"
 narrow() { # 1 x 40,000 and 40,000 x 1 pixels, of all families: seen, or refused in words, in little memory
     echo iVBORw0KGgoAAAANSUhEUgAAAAEAAJxAAQAAAADbAjylAAAAZElEQVR42u3BgQAAAADDoPlTH+AKVQEAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAwBs4jwAB3AJAdAAAAABJRU5ErkJggg== | base64 -d >"$work/tall.png"

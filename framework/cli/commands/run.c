@@ -35,9 +35,7 @@ static const struct option table[] = {
     IMAGE_OPTION(OPT(images),
                  "stands where --messages has {\"type\": \"image\"} or the prompt has the model's token for "
                  "a picture, or before the prompt"),
-    {"video", 0, OPTION_STRINGS, OPT(videos), "PATH",
-     .help = "a video: a folder of pictures, one for each frame, an animated GIF or WebP, or, with libavformat, a "
-             "film; may be repeated"},
+    VIDEO_OPTION(OPT(videos)),
     FPS_OPTION(OPT(fps)),
     SYSTEM_OPTION(OPT(system), "then the prompt is a turn of a conversation"),
     {"messages", 0, OPTION_STRING, OPT(messages), "FILE",

@@ -1,5 +1,5 @@
-/* see.c - what a model is given of pictures: sizes, tiles, patches and rows, as a picture or as numbers. Weights
- * are not needed. */
+/* see.c - what a model is given of pictures and videos: sizes, tiles, frames, patches and rows, as a picture or as
+ * numbers. Weights are not needed. */
 #include "base/size.h"
 #include "cli/images.h"
 #include "cli/npy.h"
@@ -21,7 +21,8 @@ enum {
 
 struct see_options {
     struct common common;
-    struct string_list images;
+    struct string_list images, videos;
+    double fps;
     const char *output, *pixels;
     int64_t view;
     bool json;
@@ -30,33 +31,44 @@ struct see_options {
 #define OPT(field) offsetof(struct see_options, field)
 static const struct option table[] = {
     IMAGE_OPTION(OPT(images), NULL),
+    VIDEO_OPTION(OPT(videos)),
+    FPS_OPTION(OPT(fps)),
     OUTPUT_OPTION(OPT(output), "a PNG: tiles apart, with lines between patches"),
     {"pixels", 0, OPTION_STRING, OPT(pixels), "FILE",
      .help = "write the numbers that the model computes with: .npy, float32 [n_tiles, 3, height, width]"},
     {"view", 0, OPTION_INT, OPT(view), "N",
      .help = "with --pixels: of this view alone, from 1, where views have tiles of different sizes", .min = 1,
      .max = 1 << 10},
-    JSON_OPTION(OPT(json), "one object for each picture, one per line"),
+    JSON_OPTION(OPT(json), "one object for each picture or video, one per line"),
     {0}};
 
 /* --- in words --------------------------------------------------------------------------------------------------
  */
 
-static json_t *json_of_view(const viv_view *w)
+/* Whether its tiles are frames of a video. */
+static bool has_frames(const viv_view *w)
 {
-    return json_pack("{s:b, s:I, s:I, s:I, s:I, s:I, s:[I, I], s:I}", "whole", (w->flags & VIV_VIEW_WHOLE) != 0,
-                     "lines", (json_int_t)w->lines, "columns", (json_int_t)w->columns, "tile_height",
-                     (json_int_t)w->height, "tile_width", (json_int_t)w->width, "patch", (json_int_t)w->patch,
-                     "patches", (json_int_t)(w->height / w->patch), (json_int_t)(w->width / w->patch), "rows",
-                     (json_int_t)w->n_rows);
+    return (w->flags & VIV_VIEW_FRAMES) && VIV_HAS(w, viv_view, begin);
 }
 
-static viv_status print_json(const char *file, const viv_look *look, struct error *err)
+static json_t *json_of_view(const viv_view *w)
+{
+    json_t *json = json_pack(
+        "{s:b, s:I, s:I, s:I, s:I, s:I, s:[I, I], s:I}", "whole", (w->flags & VIV_VIEW_WHOLE) != 0, "lines",
+        (json_int_t)w->lines, "columns", (json_int_t)w->columns, "tile_height", (json_int_t)w->height, "tile_width",
+        (json_int_t)w->width, "patch", (json_int_t)w->patch, "patches", (json_int_t)(w->height / w->patch),
+        (json_int_t)(w->width / w->patch), "rows", (json_int_t)w->n_rows);
+    if (has_frames(w))
+        json_object_set_new(json, "begin", json_real(w->begin));
+    return json;
+}
+
+static viv_status print_json(const char *kind, const char *file, const viv_look *look, struct error *err)
 {
     json_t *views = json_array();
     for (uint32_t i = 0; i < look->n_views; i++)
         json_array_append_new(views, json_of_view(look->views[i]));
-    return cli_print_json(json_pack("{s:o, s:I, s:I, s:o, s:I}", "image", cli_json_word(file), "height",
+    return cli_print_json(json_pack("{s:o, s:I, s:I, s:o, s:I}", kind, cli_json_word(file), "height",
                                     (json_int_t)look->height, "width", (json_int_t)look->width, "views", views,
                                     "rows", (json_int_t)look->n_rows),
                           true, err);
@@ -65,7 +77,9 @@ static viv_status print_json(const char *file, const viv_look *look, struct erro
 static void print_view(const viv_view *w)
 {
     const uint32_t n = w->lines * w->columns;
-    if (n > 1)
+    if (has_frames(w))
+        printf("  %.3f s: %" PRIu32 " frame%s of", w->begin, n, n == 1 ? "" : "s");
+    else if (n > 1)
         printf("  %" PRIu32 " x %" PRIu32 " tiles of", w->columns, w->lines);
     else
         printf("  %s", w->flags & VIV_VIEW_WHOLE ? "the whole picture," : "one picture of");
@@ -223,6 +237,12 @@ struct seeing {
     struct tensor tensor;
 };
 
+/* A picture, or a video behind all pictures. */
+static const char *name_of(const struct see_options *o, size_t i)
+{
+    return i < o->images.n ? o->images.items[i] : o->videos.items[i - o->images.n];
+}
+
 /* Whether standard output takes the drawing or the numbers, instead of what is said. */
 static bool writes_to_output(const struct see_options *o)
 {
@@ -239,9 +259,9 @@ static viv_status look_at(struct seeing *s, size_t i, struct error *err)
     if (status == VIV_OK && options->pixels)
         status = add_look(&s->tensor, &look, options->view, err);
     if (status == VIV_OK && options->json)
-        return print_json(options->images.items[i], &look, err);
+        return print_json(i < options->images.n ? "image" : "video", name_of(options, i), &look, err);
     if (status == VIV_OK && !writes_to_output(options))
-        print_look(options->images.items[i], &look);
+        print_look(name_of(options, i), &look);
     return status;
 }
 
@@ -254,7 +274,10 @@ static viv_status see_all(struct opened *o, struct seeing *s, struct error *err)
         status = request_add_message(&s->request, NULL, err);
     if (status == VIV_OK)
         status = images_add(&options->images, &s->request, err);
-    for (size_t i = 0; status == VIV_OK && i < options->images.n; i++)
+    s->request.fps = options->fps;
+    for (size_t i = 0; status == VIV_OK && i < options->videos.n; i++)
+        status = request_add_video(&s->request, options->videos.items[i], err);
+    for (size_t i = 0; status == VIV_OK && i < options->images.n + options->videos.n; i++)
         status = look_at(s, i, err);
     if (status == VIV_OK && options->output)
         status = write_drawing(&s->drawing, options->output, err);
@@ -272,8 +295,10 @@ static int see(const struct arguments *a)
     struct error err = {0};
     if (writes_to_output(s.options) && (s.options->json || (s.options->output && s.options->pixels)))
         return cli_usage_error("see", "standard output takes one of these: -o -, --pixels -, --json");
-    if (s.options->images.n == 0)
-        return cli_usage_error("see", "which picture: --image FILE");
+    if (s.options->images.n + s.options->videos.n == 0)
+        return cli_usage_error("see", "which picture or video: --image FILE, --video PATH");
+    if (s.options->fps > 0 && s.options->videos.n == 0)
+        return cli_usage_error("see", "--fps is of the frames of a --video");
     if (s.options->view && !s.options->pixels)
         return cli_usage_error("see", "--view says of which view --pixels takes the numbers");
     viv_status status = cli_open_model(&o, &s.options->common, a->words[0], &err);
@@ -288,17 +313,19 @@ static int see(const struct arguments *a)
 
 const struct command command_see = {
     .name = "see",
-    .summary = "what a model is given of pictures; weights not needed",
+    .summary = "what a model is given of pictures and videos; weights not needed",
     .words = "MODEL",
     .text =
         "Prints, for each picture, what becomes of it before the model computes: the size it is resized to, the "
-        "tiles it is cut into, their patches, and how many rows stand for it in a text. -o draws it, and --pixels "
+        "tiles it is cut into, their patches, and how many rows stand for it in a text; for a video, which frames "
+        "are seen, and when. -o draws it, and --pixels "
         "writes the numbers, which are those of the model's own preprocessor, bit for bit.",
     .options = table,
     .options_size = sizeof(struct see_options),
     .examples = "viv see ./llava-next --image a.jpg\n"
                 "viv see ./SmolVLM --image a.jpg -o tiles.png\n"
-                "viv see ./clip-vit-base --image a.jpg --pixels x.npy",
+                "viv see ./clip-vit-base --image a.jpg --pixels x.npy\n"
+                "viv see ./Qwen2.5-VL-3B --video clip/ --fps 25 -o frames.png",
     .group = GROUP_LOOK,
     .models = true,
     .main = see,
