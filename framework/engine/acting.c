@@ -126,6 +126,19 @@ viv_status acting_memory(const struct acting *a, const viv_memory *what, const s
     return ended(status, err);
 }
 
+viv_status acting_bench(const struct acting *a, const char *workspace, uint32_t rounds, const uint32_t *cancel,
+                        const struct acting_listener *listener, struct error *err)
+{
+    const viv_listener hears = listener_of(listener);
+    const viv_act task = {.struct_size = sizeof task, .workspace = workspace, .cancel = cancel};
+    if (!VIV_HAS(a->table, viv_acting, bench) || !a->table->bench)
+        return lacks(a, "bench", err);
+    const struct trail before = trail_enter(a->architecture.plugin, "acting.bench");
+    const viv_status status = a->table->bench(host_viv(engine_host(a->engine)), &task, rounds, &hears);
+    trail = before;
+    return ended(status, err);
+}
+
 /* A spec with stages; NULL: MODEL is something else. */
 static viv_status read_stages(struct engine *e, const char *model, json_t **out, struct error *err)
 {

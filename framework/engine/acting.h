@@ -42,6 +42,10 @@ viv_status acting_serve(struct engine *e, const char *spec, const viv_act *task,
 viv_status acting_replay(const struct acting *a, const char *name, const char *bytes, uint64_t size,
                          const struct acting_listener *listener, struct error *err);
 
+/* Measures what acting costs without a model, in a folder of its own in `workspace`. */
+viv_status acting_bench(const struct acting *a, const char *workspace, uint32_t rounds, const uint32_t *cancel,
+                        const struct acting_listener *listener, struct error *err);
+
 /* Checks a spec with stages. *acts: it is one; otherwise nothing is checked. */
 viv_status acting_check(struct engine *e, const char *spec, bool *acts, struct error *err);
 

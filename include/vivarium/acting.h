@@ -106,6 +106,9 @@ typedef struct viv_acting {
      * descriptors. VIV_OK: the input has ended. [setup: after init] */
     viv_status (*serve)(const viv_host *host, const viv_act *task, int32_t input, int32_t output,
                         const viv_listener *listener);
+    /* Measures what acting costs without a model, and tells it, in a new folder in the task's workspace, which is removed
+     * again. Of the task, workspace and cancel count. [setup: after init] */
+    viv_status (*bench)(const viv_host *host, const viv_act *task, uint32_t rounds, const viv_listener *listener);
 } viv_acting;
 
 #ifdef __cplusplus

@@ -3,6 +3,7 @@
  *
  * The order of one action, after which a crash at any point leaves it either not begun or done:
  *   1. what it makes is whole under .viv/kept/new, and synced   (journal_stage, the tool); then it is called N
+ *      (where the disk does not have that name after a crash, the action has not begun)
  *   2. the record is written and synced
  *   3. one renameat2(2), which overwrites nothing
  *   4. both folders are synced
@@ -435,6 +436,14 @@ viv_status sides_look(const struct journal *j, const struct sides *s, struct pri
     return VIV_OK;
 }
 
+bool sides_sync(const struct sides *s)
+{
+    struct stat from, to;
+    const bool one = fstat(s->folder[FROM], &from) == 0 && fstat(s->folder[TO], &to) == 0 &&
+                     from.st_dev == to.st_dev && from.st_ino == to.st_ino;
+    return fsync(s->folder[FROM]) == 0 && (one || fsync(s->folder[TO]) == 0);
+}
+
 int64_t folder_time(int folder)
 {
     struct stat st;
@@ -491,7 +500,7 @@ static viv_status record(struct journal *j, const struct action *a)
 {
     char name[32];
     kept_name(a->n, name);
-    if (!a->from && (renameat2(j->kept, STAGED, j->kept, name, RENAME_NOREPLACE) != 0 || fsync(j->kept) != 0))
+    if (!a->from && renameat2(j->kept, STAGED, j->kept, name, RENAME_NOREPLACE) != 0)
         return root_fail(&j->root, a->tool, a->to);
     const viv_status status = journal_append(j, action_write(a), true);
     if (status != VIV_OK && !a->from)
@@ -515,7 +524,7 @@ static viv_status carry_out(struct journal *j, struct action *a, const struct si
         mark_last(j, "failed");
         return status;
     }
-    if (fsync(s->folder[FROM]) != 0 || fsync(s->folder[TO]) != 0)
+    if (!sides_sync(s))
         status = root_fail(&j->root, "sync the folder of", done->to ? done->to : done->from);
     for (int i = 0; i < 2; i++)
         done->folder[i].after = done->folder[i].before == -1 ? -1 : folder_time(s->folder[i]);

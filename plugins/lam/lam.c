@@ -29,7 +29,8 @@ static const viv_acting acting = {.struct_size = sizeof acting,
                                   .replay = lam_replay,
                                   .check = lam_check,
                                   .memory = lam_memory,
-                                  .serve = lam_serve};
+                                  .serve = lam_serve,
+                                  .bench = lam_bench};
 
 static const void *get_ext(const char *id)
 {

@@ -189,7 +189,8 @@ enum { FROM, TO };
 viv_status sides_open(const struct journal *j, const struct action *a, struct sides *s);
 void sides_close(struct sides *s);
 viv_status sides_look(const struct journal *j, const struct sides *s, struct print out[2]);
-int64_t folder_time(int folder); /* -1: unknown */
+bool sides_sync(const struct sides *s); /* both folders, or the one that they are */
+int64_t folder_time(int folder);        /* -1: unknown */
 /* Sets the times that an undo restores. */
 void sides_restore(const struct sides *s, const struct action *a);
 /* Appends a record, and waits for the disk if `sync`. */
@@ -381,6 +382,7 @@ viv_status lam_serve(const viv_host *host, const viv_act *task, int32_t input, i
                      const viv_listener *listener);
 viv_status lam_memory(const viv_host *host, const viv_memory *what, const viv_listener *listener);
 viv_status lam_check(const viv_host *host, const char *spec, const char *spec_name);
+viv_status lam_bench(const viv_host *host, const viv_act *task, uint32_t rounds, const viv_listener *listener);
 viv_status lam_replay(const viv_host *host, const char *name, const char *bytes, uint64_t size,
                       const viv_listener *listener);
 

@@ -33,7 +33,10 @@ static viv_status settle(struct journal *j, struct action *a)
     if (status != VIV_OK)
         return status;
     status = sides_look(j, &s, now);
-    const bool before = status == VIV_OK && is_at(&now[FROM], &a->moved) && is_at(&now[TO], &a->replaced);
+    /* What was staged may not have got its name: then it is not in the tree either, since nothing else has it. */
+    const bool unnamed = !a->from && a->state == ACTION_BEGUN && now[FROM].kind == PRINT_NONE;
+    const bool before =
+        status == VIV_OK && (unnamed || is_at(&now[FROM], &a->moved)) && is_at(&now[TO], &a->replaced);
     if (status == VIV_OK && before && a->state == ACTION_BEGUN) {
         a->state = ACTION_FAILED;
         status = journal_mark(j, "failed", a, true);

@@ -127,7 +127,7 @@ viv_status journal_undo(struct journal *j, struct action *a, bool force, char **
             status = rename_back(j, a, &s, now);
         if (status == VIV_OK && !a->from && now[TO].kind != PRINT_NONE && !print_same(&now[TO], &a->moved))
             status = say_aside(j, s.kept, aside); /* the change has gone where the undo brings the file */
-        if (status == VIV_OK && (fsync(s.folder[FROM]) != 0 || fsync(s.folder[TO]) != 0))
+        if (status == VIV_OK && !sides_sync(&s))
             status = root_fail(&j->root, "sync the folder of", a->from ? a->from : a->to);
         if (status == VIV_OK)
             sides_restore(&s, a);

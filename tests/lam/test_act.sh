@@ -595,6 +595,12 @@ lies() { # each member of each event, as another kind of value than it has
     ends 0 "$viv" replay "$work/t" --html "$work/t.html" && ends 0 "$viv" replay "$work/t" --json
 }
 check 'a transcript of members of other kinds' lies
+bench() {
+    ends 0 "$viv" bench --lam -w "$work" -r 1 --json && prints '"tool": "move"' && prints '"overhead_seconds": ' && prints '"perception": {' &&
+        prints '"mask_p99": ' && [ -z "$(ls -d "$work"/viv-bench* 2>/dev/null)" ] &&
+        says 'the next action over' "$viv" bench --lam -w "$work" -r 1 && ends 2 "$viv" bench shakespeare -w "$work"
+}
+check 'what acting costs is measured, and nothing is left' bench
 cut() { printf '{"event":"begin"}\n{"event":"st' >"$work/t" && says 'cut off' "$viv" replay "$work/t"; }
 check 'a transcript that was cut' cut
 

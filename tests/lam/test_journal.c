@@ -454,6 +454,31 @@ TEST(a_damaged_journal_is_refused_and_touches_nothing)
 }
 END_TEST
 
+/* After a loss of power, the record may be on the disk, and the name of what was staged not. */
+TEST(an_action_whose_staged_file_was_lost_has_not_begun)
+{
+    static const char *const names[] = {"z", "a.txt"};
+    for (int i = 0; i < 2; i++) {
+        char bytes[4096];
+        begin();
+        ck_assert_int_eq(use("write", names[i], "ours"), VIV_OK);
+        ck_assert_int_eq(i ? renameat(j.kept, "1", j.root.fd, "a.txt") : unlinkat(j.root.fd, "z", 0), 0);
+        const ssize_t n = pread(j.file, bytes, sizeof bytes, 0);
+        ck_assert_int_gt(n, 500);
+        const char *done = memrchr(bytes, '\n', (size_t)n - 1);
+        ck_assert_int_eq(ftruncate(j.file, done + 1 - bytes), 0);
+        journal_close(&j);
+        ck_assert_int_eq(journal_open(&host, path, JOURNAL_USE, &j), VIV_OK);
+        ck_assert_int_eq(journal_begin(&j, "another"), VIV_OK);
+        ck_assert_int_eq(j.actions[0].state, ACTION_FAILED);
+        has("a.txt", "first\nsecond\n");
+        ck_assert_int_eq(use("write", "z", "again"), VIV_OK);
+        ck_assert_int_eq(undo_last(false), VIV_OK);
+        end();
+    }
+}
+END_TEST
+
 /* Whatever lines the journal has lost at its end, what was taken away stays, also when others act again. */
 TEST(a_journal_that_lost_its_end_loses_no_file)
 {
@@ -486,4 +511,5 @@ TESTS(undo_says_what_is_another_mode, what_a_tool_that_failed_has_staged_is_drop
       a_hard_link_is_never_written_through, paths_lead_nowhere_else, symbolic_links_are_not_followed,
       pipes_and_sockets_are_not_read, nothing_is_overwritten_by_a_move_or_a_copy,
       names_are_texts_and_texts_are_names, a_second_one_at_work_is_refused, workspaces_are_folders,
-      a_damaged_journal_is_refused_and_touches_nothing, a_journal_that_lost_its_end_loses_no_file)
+      a_damaged_journal_is_refused_and_touches_nothing, an_action_whose_staged_file_was_lost_has_not_begun,
+      a_journal_that_lost_its_end_loses_no_file)

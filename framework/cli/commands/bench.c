@@ -1,5 +1,7 @@
 /* viv bench - how fast a model reads and answers here, and how near that comes to what the machine can do at most.
  */
+#include "cli/acting.h"
+#include "cli/acting_bench.h"
 #include "cli/compare/device.h"
 #include "cli/compare/energy.h"
 #include "cli/compare/memory.h"
@@ -23,8 +25,8 @@ enum { MAX_REPETITIONS = 1000, MAX_SEQUENCES = 4096, USUAL_ROWS = 512, USUAL_PRO
 struct bench_options {
     struct common common;
     int64_t prompt, answer, sequences, repetitions;
-    const char *grammar;
-    bool json, no_limits;
+    const char *grammar, *workspace;
+    bool json, no_limits, lam;
 };
 static const struct bench_options defaults = {.sequences = 1, .repetitions = 5}; /* lengths: 0 is not given */
 
@@ -42,6 +44,10 @@ static const struct option table[] = {
     {"no-limits", 0, OPTION_FLAG, OPT(no_limits),
      .help = "do not measure what the machine can do (a second or two)"},
     GRAMMAR_OPTION(OPT(grammar), "measured are its masks and its compiling alone; a tokenizer will do for MODEL"),
+    {"lam", 0, OPTION_FLAG, OPT(lam),
+     .help = "measure what acting costs: journal, perception of a page, masks of an action; a tokenizer will do "
+             "for MODEL, without one it is shakespeare's"},
+    WORKSPACE_OPTION(OPT(workspace), "with --lam, on whose file system it is measured; default: this one"),
     JSON_OPTION(OPT(json), "one object"),
     {0}};
 
@@ -452,6 +458,15 @@ static int bench(const struct arguments *a)
     struct error err = {0};
     struct samples *const all[N_SAMPLES] = SAMPLES_OF(&b);
     viv_status status = VIV_OK;
+    if (options->lam && options->grammar)
+        return cli_usage_error("bench", "--lam and --grammar measure different things: one is wanted");
+    if (options->workspace && !options->lam)
+        return cli_usage_error("bench", "--workspace DIR is for --lam");
+    if (options->lam)
+        return acting_bench_run(&options->common, a->n_words ? a->words[0] : "shakespeare",
+                                options->workspace ? options->workspace : ".", options->repetitions, options->json);
+    if (a->n_words == 0)
+        return cli_usage_error("bench", "a MODEL is wanted");
     if (options->grammar)
         return grammar_bench(&options->common, a->words[0], options->grammar, options->repetitions, options->json);
     for (int i = 0; i < N_SAMPLES; i++)
@@ -471,7 +486,7 @@ static int bench(const struct arguments *a)
 const struct command command_bench = {
     .name = "bench",
     .summary = "speed, and how near the machine's limit",
-    .words = "MODEL",
+    .words = "[MODEL]",
     .text =
         "Reads a prompt and answers, several rounds after one that warms up; prints medians and spread of both "
         "speeds, time to load and to the first token, and peak memory. Then measures what the machine can do at "
@@ -483,7 +498,8 @@ const struct command command_bench = {
                 "viv bench model.gguf --threads 2 --json\n"
                 "viv bench model.gguf --prompt-tokens 1 -r 3   # answers alone\n"
                 "viv bench model.gguf --sequences 8      # eight texts at once\n"
-                "viv bench model.gguf --grammar person.json # what its masks cost",
+                "viv bench model.gguf --grammar person.json # what its masks cost\n"
+                "viv bench --lam -w ~                     # what acting costs",
     .group = GROUP_MEASURE,
     .models = true,
     .main = bench,

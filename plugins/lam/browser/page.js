@@ -10,7 +10,9 @@ const firstChild = getter(Node.prototype, 'firstChild'), nextSibling = getter(No
 const kind = getter(Node.prototype, 'nodeType'), parent = getter(Node.prototype, 'parentElement');
 const connected = getter(Node.prototype, 'isConnected'), owner = getter(Node.prototype, 'ownerDocument');
 const text = getter(Node.prototype, 'textContent'), tag = getter(Element.prototype, 'localName');
-const shadow = getter(Element.prototype, 'shadowRoot'), attribute = method(Element.prototype, 'getAttribute');
+const shadow = getter(Element.prototype, 'shadowRoot'), get_attribute = method(Element.prototype, 'getAttribute');
+const names_in = method(Element.prototype, 'getAttributeNames'), n_children = getter(Element.prototype, 'childElementCount');
+const first_element = getter(Element.prototype, 'firstElementChild'), next_element = getter(Element.prototype, 'nextElementSibling');
 const rectangle = method(Element.prototype, 'getBoundingClientRect'), shown = method(Element.prototype, 'checkVisibility');
 const into = method(Element.prototype, 'scrollIntoView'), focus = method(HTMLElement.prototype, 'focus');
 const root = getter(Document.prototype, 'documentElement'), body = getter(Document.prototype, 'body');
@@ -20,6 +22,13 @@ const form_of = x => 'form' in x && x.form instanceof HTMLFormElement ? x.form :
 const MOST_VISITED = 200000, BIG = 5000, MOST_TEXT = 300, PATIENCE = 1500;
 const numbers = new WeakMap();
 let things = new Map(), next = 1;
+
+// Most attributes that are asked for are not there: the names of those of an element are read once. viv.look forgets them.
+let asked = null, names = [];
+const attribute = (x, name) => {
+  if (x !== asked) { asked = x; names = names_in(x); }
+  return names.includes(name) ? get_attribute(x, name) : null;
+};
 
 const clean = s => String(s).replace(/(?:[\s\u0000-\u001f\u007f-\u009f\u00ad\u061c\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff]|\udb40[\udc00-\udfff])+/g, ' ').trim().toWellFormed();
 const short = (s, n = MOST_TEXT) => { s = clean(String(s).slice(0, 4 * n)); return s.length > n ? s.slice(0, n).toWellFormed() + '…' : s; };
@@ -51,7 +60,25 @@ const role_of = x => {
   return Object.hasOwn(roles, t) ? roles[t] : '';
 };
 const by_ids = (x, ids) => ids.split(/\s+/).slice(0, 8).map(i => owner(x).getElementById(i)).filter(y => y).map(y => text(y).slice(0, 500)).join(' ');
-const labels_of = x => 'labels' in x && x.labels instanceof NodeList ? [...x.labels].slice(0, 4) : [];
+// The labels of each control. A control's own list (labels) looks through the whole page each time; viv.look forgets them.
+let labels = new Map();
+const control = getter(HTMLLabelElement.prototype, 'control'), tree = method(Node.prototype, 'getRootNode');
+const labelled = new Set(['input', 'select', 'textarea', 'button', 'meter', 'progress', 'output']);
+const labels_of = x => {
+  if (!labelled.has(tag(x)) && !tag(x).includes('-')) return [];
+  const at = tree(x);
+  let of = labels.get(at);
+  if (!of) {
+    labels.set(at, of = new Map());
+    for (const l of at.querySelectorAll ? at.querySelectorAll('label') : []) {
+      const c = l instanceof HTMLLabelElement ? control(l) : null, list = c && of.get(c);
+      if (list && list.length < 4) list.push(l); else if (c && !list) of.set(c, [l]);
+    }
+  }
+  return of.get(x) || [];
+};
+// What is seen of its text. Text alone is read as it is: innerText would lay it out again.
+const text_of = x => !(x instanceof HTMLElement) || (n_children(x) === 0 && getComputedStyle(x).textTransform === 'none') ? text(x) : x.innerText;
 const name_of = (x, role) => {
   const ids = attribute(x, 'aria-labelledby');
   const own = role === 'textbox' || role === 'searchbox' || role === 'combobox' || role === 'listbox' || role === 'slider' || role === 'spinbutton';
@@ -59,10 +86,10 @@ const name_of = (x, role) => {
     () => labels_of(x).map(l => own && contains(l, x) ? [...l.childNodes].filter(c => c.nodeType === 3).map(text).join(' ') : l.innerText).join(' '),
     () => attribute(x, 'alt'),
     () => tag(x) === 'input' && ['button', 'submit', 'reset'].includes(x.type) ? x.value || (x.type === 'button' ? '' : x.type) : '',
-    () => own ? '' : x instanceof HTMLElement ? x.innerText.slice(0, 2000) : text(x).slice(0, 2000),
+    () => own ? '' : text_of(x).slice(0, 2000),
     () => attribute(x, 'title'), () => attribute(x, 'placeholder'),
     () => !own && attribute(x, 'aria-description')];
-  for (const way of ways) { const s = short(way() || '', 120); if (s) return s; }
+  for (const way of ways) { const s = way(), short_one = s ? short(s, 120) : ''; if (short_one) return short_one; }
   return '';
 };
 const value_of = (x, role) => {
@@ -116,15 +143,18 @@ const kinds_of = (x, role, style) => {
   return (edits && !off ? EDITABLE : 0) | (t === 'option' && !off ? OPTION : 0) | (sends ? SENDS : 0) |
     (scrolls(x, style) ? SCROLLS : 0);
 };
-const scrolls = (x, style) => (/auto|scroll/.test(style.overflowY) && x.scrollHeight > x.clientHeight + 1) ||
-  (/auto|scroll/.test(style.overflowX) && x.scrollWidth > x.clientWidth + 1);
+const moves = overflow => overflow === 'auto' || overflow === 'scroll';
+const scrolls = (x, style) => (moves(style.overflowY) && x.scrollHeight > x.clientHeight + 1) ||
+  (moves(style.overflowX) && x.scrollWidth > x.clientWidth + 1);
 const invites = (x, style) => (style.cursor === 'pointer' && (!parent(x) || getComputedStyle(parent(x)).cursor !== 'pointer')) ||
   attribute(x, 'onclick') !== null || attribute(x, 'tabindex') !== null || attribute(x, 'draggable') === 'true';
 
 // --- looking ---
 viv = {};
+const forget = () => { asked = null; names = []; labels = new Map(); };
 viv.look = (from, most) => {
   next = Math.max(next, from);
+  forget();
   const start = performance.now(), top = document, page = root(top);
   const all = top.getElementsByTagName('*').length, big = all > BIG;
   const items = [], seen = new Map();
@@ -135,18 +165,26 @@ viv.look = (from, most) => {
     if (items.length >= most) { below++; return; }
     items.push([number(x), role, name, value, states, Math.round(r.left + at.x), Math.round(r.top + at.y), Math.round(r.width), Math.round(r.height), kinds]);
   };
-  const is_plain = x => { // nothing in it but text that belongs together: elements alone, side by side, do not
-    let n = 0, own = false;
-    for (let c = firstChild(x); c; c = nextSibling(c)) own = own || (kind(c) === 3 && /\S/.test(text(c)));
-    if (!own && x.childElementCount > 1) return false;
+  const has_own_text = x => {
+    for (let c = firstChild(x); c; c = nextSibling(c)) if (kind(c) === 3 && /\S/.test(text(c))) return true;
+    return false;
+  };
+  // Nothing in it but text that belongs together: elements alone, side by side, do not.
+  const is_plain = x => {
+    const some = n_children(x);
+    if (some === 0) return true;
+    for (let y = first_element(x); y; y = next_element(y)) if (!inline.has(tag(y))) return false;
+    if (some > 1 && !has_own_text(x)) return false;
+    let n = 0;
     for (const y of x.querySelectorAll('*')) {
       if (++n > 30 || !inline.has(tag(y)) || role_of(y) || invites(y, getComputedStyle(y)) || !shown(y)) return false;
     }
     return true;
   };
+  const seen_options = {opacityProperty: true, visibilityProperty: false}, range = top.createRange();
   const add_text = (node, at) => { // a text node beside elements
-    const s = short(text(node)), x = node.parentElement, range = owner(node).createRange();
-    if (!s || !x || !shown(x, {opacityProperty: true, visibilityProperty: true})) return;
+    const s = short(text(node)), x = parent(node);
+    if (!s || !x || getComputedStyle(x).visibility !== 'visible') return;
     range.selectNodeContents(node);
     const r = range.getBoundingClientRect();
     if (r.width > 0 && r.height > 0 && r.right + at.x + scrollX > 0 && r.bottom + at.y + scrollY > 0) add(node, 'text', s, null, [], r, at, 0);
@@ -162,7 +200,7 @@ viv.look = (from, most) => {
     if (k !== 1) return;
     const t = tag(c);
     if (t === 'script' || t === 'style' || t === 'template' || t === 'noscript' || t === 'head' || t === 'defs') return;
-    if (attribute(c, 'aria-hidden') === 'true' || !shown(c, {opacityProperty: true, visibilityProperty: false})) return;
+    if (attribute(c, 'aria-hidden') === 'true' || !shown(c, seen_options)) return;
     const r = rectangle(c);
     if (big && r.width > 0 && r.height > 0 && (r.bottom + at.y < 0 || r.top + at.y > innerHeight)) {
       r.bottom + at.y < 0 ? above++ : below++;
@@ -198,12 +236,12 @@ viv.look = (from, most) => {
     } else if (on && role && role !== 'cell' && role !== 'row') {
       add(c, role, short(attribute(c, 'aria-label') || '', 120), null, states_of(c), r, at, kinds);
     } else if (on && t !== 'html' && t !== 'body') {
-      const full = /\S/.test(text(c).slice(0, 5000)), some = firstChild(c) !== null && c.firstElementChild !== null;
+      const some = n_children(c) > 0, plain = is_plain(c), full = (plain || !some) && /\S/.test(text(c).slice(0, 5000));
       const label = attribute(c, 'aria-label') || attribute(c, 'title');
-      if (full && is_plain(c)) {
+      if (full && plain) {
         const tint = color(c instanceof SVGElement ? style.fill : style.color), states = states_of(c);
         if (tint && tint !== '#000000') states.push(tint);
-        const s = short(c instanceof HTMLElement ? c.innerText : text(c));
+        const s = short(text_of(c));
         if (s) add(c, invites(c, style) ? 'clickable' : t === 'td' ? 'cell' : t === 'th' ? 'columnheader' : 'text', s, null, states, r, at, kinds);
         return;
       }
@@ -224,6 +262,7 @@ viv.look = (from, most) => {
   if (typed && typed !== body(top) && !seen.has(numbers.get(typed)) && kinds_of(typed, role_of(typed), getComputedStyle(typed)) & EDITABLE && items.length < most)
     add(typed, role_of(typed), name_of(typed, role_of(typed)), value_of(typed, role_of(typed)), states_of(typed), rectangle(typed), {x: 0, y: 0}, EDITABLE);
   things = seen;
+  forget();
   return {title: short(top.title, 200), url: location.href.slice(0, 2000).toWellFormed(), items, next, elements: all, cut, above, below,
     ms: performance.now() - start, view: [innerWidth, innerHeight],
     scroll: [Math.round(scrollX), Math.round(scrollY), Math.max(0, page ? page.scrollWidth - innerWidth : 0), Math.max(0, page ? page.scrollHeight - innerHeight : 0)]};
@@ -252,7 +291,7 @@ const hit = (x, px, py) => {
   const e = kind(x) === 1 ? x : x.parentElement, r = e.getRootNode();
   let h = (r.elementFromPoint ? r : owner(e)).elementFromPoint(px, py);
   if (h && shadow(h) && !contains(h, e)) h = shadow(h).elementFromPoint(px, py);
-  return h && (contains(e, h) || (contains(h, e) && h !== body(owner(e)) && h !== root(owner(e))) || labels_of(e).some(l => contains(l, h)) || (e.getRootNode().host && contains(h, e.getRootNode().host))) ? null : h;
+  return h && (contains(e, h) || (contains(h, e) && h !== body(owner(e)) && h !== root(owner(e))) || (e.labels instanceof NodeList && [...e.labels].some(l => contains(l, h))) || (e.getRootNode().host && contains(h, e.getRootNode().host))) ? null : h;
 };
 // Where to click, after it was scrolled into view; or why not.
 viv.point = id => {
