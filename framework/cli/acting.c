@@ -268,15 +268,15 @@ viv_status acting_show_event(void *ctx, const json_t *event, struct error *err)
 
 /* --- questions ---------------------------------------------------------------------------------------------- */
 
-enum { PATIENCE = 300 }; /* seconds */
+enum { PATIENCE = 300, MOST_PATIENCE = 86400 }; /* seconds */
 
 /* A line, byte by byte, so that nothing of the next one is taken. false: none came. */
-static bool read_line(char *line, size_t size)
+static bool read_line(int seconds, char *line, size_t size)
 {
     struct pollfd in = {.fd = STDIN_FILENO, .events = POLLIN};
     size_t n = 0;
     char c;
-    while (!interrupt_happened() && poll(&in, 1, PATIENCE * 1000) == 1 && read(STDIN_FILENO, &c, 1) == 1) {
+    while (!interrupt_happened() && poll(&in, 1, seconds * 1000) == 1 && read(STDIN_FILENO, &c, 1) == 1) {
         if (c == '\n') {
             line[n] = '\0';
             return true;
@@ -297,7 +297,9 @@ viv_status acting_ask(void *ctx, const json_t *event, bool *yes, struct error *e
         return status;
     fprintf(stderr, "     do it? [y/N] ");
     fflush(stderr);
-    const bool answered = read_line(line, sizeof line);
+    const json_int_t given = number(event, "seconds");
+    const int seconds = given > 0 && given <= MOST_PATIENCE ? (int)given : PATIENCE;
+    const bool answered = read_line(seconds, line, sizeof line);
     *yes = answered && (strcasecmp(line, "y") == 0 || strcasecmp(line, "yes") == 0);
     if (!answered || !isatty(STDIN_FILENO))
         fprintf(stderr, "%s\n", !answered ? "no answer is no" : *yes ? "yes" : "no");

@@ -35,7 +35,7 @@ struct acting_show {
 };
 viv_status acting_show_event(void *show, const json_t *event, struct error *err);
 /* Shows a question, and reads a line of standard input: "y" or "yes" is a yes; anything else, the end of the input,
- * an interruption and five minutes of silence are a no. */
+ * an interruption and a silence (of five minutes, or as the question says) are a no. */
 viv_status acting_ask(void *show, const json_t *event, bool *yes, struct error *err);
 
 #endif

@@ -270,7 +270,7 @@ viv_status lam_bench(const viv_host *host, const viv_act *task, uint32_t rounds,
 {
     struct bench b = {.host = host,
                       .task = task,
-                      .events = {host, listener, -1},
+                      .events = {host, listener, -1, 0},
                       .journal = {.store = -1, .kept = -1, .file = -1},
                       .bare = -1};
     char *folder = NULL;

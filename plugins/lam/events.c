@@ -35,6 +35,8 @@ viv_status events_tell(const struct events *e, json_t *event)
 viv_status events_ask(const struct events *e, json_t *event, bool *yes)
 {
     int32_t answer = 0;
+    if (e->seconds)
+        json_object_set_new(event, "seconds", json_integer(e->seconds));
     const viv_status status = send(e, event, &answer);
     *yes = status == VIV_OK && answer == 1;
     return status;

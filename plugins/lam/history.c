@@ -21,7 +21,7 @@ static json_t *json_of_deed(const char *event, const struct deed *d)
 
 viv_status lam_log(const viv_host *host, const char *workspace, const viv_listener *listener)
 {
-    const struct events e = {host, listener, -1};
+    const struct events e = {host, listener, -1, 0};
     struct journal j;
     viv_status status = journal_open(host, workspace, JOURNAL_LOOK, &j);
     if (status != VIV_OK)
@@ -54,7 +54,7 @@ static uint64_t last_run(const struct journal *j)
 
 viv_status lam_undo(const viv_host *host, const viv_undo *what, const viv_listener *listener)
 {
-    const struct events e = {host, listener, -1};
+    const struct events e = {host, listener, -1, 0};
     struct journal j;
     uint64_t n = 0;
     viv_status status = journal_open(host, what->workspace, JOURNAL_USE, &j);

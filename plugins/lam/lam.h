@@ -289,7 +289,8 @@ void command_show(const char *arguments, struct text *out);
 struct events {
     const viv_host *host;
     const viv_listener *listener;
-    int transcript; /* a file, or -1 */
+    int transcript;  /* a file, or -1 */
+    int64_t seconds; /* that an answer may take: questions say so; 0: they do not */
 };
 /* Both take ownership of the event; NULL is one that memory was out for. */
 viv_status events_tell(const struct events *e, json_t *event);
@@ -315,7 +316,7 @@ struct settings {
     uint64_t offered;      /* bit i: tools[i] may be used */
     enum sandbox_mode sandbox;
     int64_t steps, tokens, seconds, repeats, names, result, history, command_seconds, command_memory,
-        command_processes, elements, page_seconds, call_seconds;
+        command_processes, elements, page_seconds, call_seconds, answer_seconds;
 };
 viv_status settings_read(const viv_host *host, const char *name, const char *json, struct settings *out);
 void settings_release(struct settings *s);

@@ -587,7 +587,7 @@ viv_status lam_act(const viv_host *host, const viv_act *task, const viv_generato
     struct loop l = {.host = host,
                      .task = task,
                      .generator = generator,
-                     .events = {host, listener, -1},
+                     .events = {host, listener, -1, 0},
                      .room = LONGEST_PROMPT,
                      .dry = (task->flags & VIV_ACT_DRY_RUN) != 0,
                      .chosen = json_object()};
@@ -597,6 +597,7 @@ viv_status lam_act(const viv_host *host, const viv_act *task, const viv_generato
     }
     viv_status status = settings_read(host, task->spec_name, task->spec, &l.settings);
     const bool read = status == VIV_OK;
+    l.events.seconds = read ? l.settings.answer_seconds : 0;
     if (status == VIV_OK)
         status = begin(&l);
     const bool begun = status == VIV_OK;

@@ -9,7 +9,7 @@ enum { LONGEST_EVENT = 16 << 20 };
 viv_status lam_replay(const viv_host *host, const char *name, const char *bytes, uint64_t size,
                       const viv_listener *listener)
 {
-    const struct events e = {host, listener, -1};
+    const struct events e = {host, listener, -1, 0};
     viv_status status = VIV_OK;
     size_t line = 1;
     for (uint64_t at = 0; status == VIV_OK && at < size; line++) {

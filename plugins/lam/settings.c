@@ -27,7 +27,8 @@ static const struct limit {
     LIMIT(command_processes, 64, 100000),
     LIMIT(elements, 400, 5000),
     LIMIT(page_seconds, 20, 3600),
-    LIMIT(call_seconds, 60, 86400)};
+    LIMIT(call_seconds, 60, 86400),
+    LIMIT(answer_seconds, 300, 86400)};
 enum { N_LIMITS = sizeof limits / sizeof *limits, DEFAULT_MAX_TOKENS = 512 };
 
 struct reader {

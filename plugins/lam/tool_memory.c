@@ -68,7 +68,7 @@ static viv_status tell(void *ctx, const struct recollection *r)
 
 viv_status lam_memory(const viv_host *host, const viv_memory *what, const viv_listener *listener)
 {
-    struct events e = {host, listener, -1};
+    struct events e = {host, listener, -1, 0};
     struct root root;
     struct memory *m = NULL;
     viv_status status = root_open(host, what->workspace, &root);

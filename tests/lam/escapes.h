@@ -45,7 +45,7 @@ static inline bool opens(const char *path, int flags)
     return fd >= 0 && close(fd) == 0;
 }
 
-/* --- files --- */
+/* --- files: patterns 118 and 119 of bad inputs --- */
 static inline bool read_outside(void)
 {
     return opens(target.file, O_RDONLY);
@@ -199,7 +199,7 @@ static inline bool use_capabilities(void)
     return setgroups(0, NULL) == 0;
 }
 
-/* --- the network --- */
+/* --- the network: pattern 122 --- */
 static inline bool connects(const void *address, socklen_t size, int kind)
 {
     const int fd = socket(((const struct sockaddr *)address)->sa_family, kind | SOCK_CLOEXEC, 0);
@@ -236,12 +236,25 @@ static inline bool open_netlink(void)
 {
     return socket(AF_NETLINK, SOCK_RAW, 0) >= 0;
 }
+static inline bool open_vsock(void)
+{
+    return socket(AF_VSOCK, SOCK_STREAM, 0) >= 0;
+}
+static inline bool open_packets(void)
+{
+    return socket(AF_PACKET, SOCK_RAW, 0) >= 0;
+}
 
-/* --- the kernel --- */
+/* --- the kernel: pattern 123 of bad inputs, but for its processes above --- */
 static inline bool start_io_uring(void)
 {
     char parameters[120] = "";
     return syscall(425, 1, parameters) >= 0;
+}
+static inline bool make_a_bpf_map(void)
+{
+    const uint32_t array[32] = {2, 4, 4, 1}; /* type, sizes of key and value, entries */
+    return syscall(SYS_bpf, 0, array, sizeof array) >= 0;
 }
 static inline bool make_a_namespace(void)
 {
@@ -272,7 +285,7 @@ static inline bool name_the_machine(void)
     return sethostname("x", 1) == 0;
 }
 
-/* --- too much --- */
+/* --- too much: pattern 121 --- */
 static inline bool fork_a_bomb(void)
 {
     for (int i = 0; i < 500; i++) {
@@ -347,7 +360,10 @@ static const struct {
     ESCAPE(connect_by_a_path, CONTROL),
     ESCAPE(connect_by_an_abstract_name, CONTROL),
     ESCAPE(open_netlink, CONTROL),
+    ESCAPE(open_vsock, 0),
+    ESCAPE(open_packets, 0),
     ESCAPE(start_io_uring, 0),
+    ESCAPE(make_a_bpf_map, 0),
     ESCAPE(make_a_namespace, 0),
     ESCAPE(clone_a_namespace, 0),
     ESCAPE(mount_something, 0),

@@ -106,14 +106,14 @@ END
 }
 check 'a spec is found by its name' by_name
 
-# --- constrained actions -------------------------------------------------------------------------------------------
+# --- constrained actions: pattern 127 of bad inputs, with test_browser.sh -------------------------------------------------------------------------------------------
 cannot() { # ANSWER WORDS
     fresh <<END
 $1
 END
     acts 1 && complains "$2" && unchanged
 }
-check 'what is not there cannot be named' cannot '{"action":"read","path":"b.txt"}' 'does not allow byte'
+check 'what is not there cannot be named (pattern 117)' cannot '{"action":"read","path":"b.txt"}' 'does not allow byte'
 check 'nor a folder' cannot '{"action":"list","folder":"/etc"}' 'does not allow byte'
 check 'nor a path as a name' cannot '{"action":"write","folder":".","name":"../x","text":""}' 'does not allow byte'
 check 'nor a tool' cannot '{"action":"shell","command":"rm"}' 'does not allow byte'
@@ -246,7 +246,7 @@ loops() {
 END
     acts 1 && complains 'the same action more than 3 times'
 }
-check 'who goes in circles is stopped' loops
+check 'who goes in circles is stopped (pattern 128)' loops
 steps() {
     fresh 'policy: {"*": allow}\nlimits: {steps: 2}' <<'END'
 {"action":"make_folder","folder":".","name":"x"}
@@ -273,6 +273,23 @@ check 'verify sends it back to work' doubts
 # --- commands ------------------------------------------------------------------------------------------------------
 commands() { # POLICY MODE <ANSWERS
     fresh "policy: $1\ntools: [list, write, shell]\nsandbox: ${2:-auto}"
+}
+words() { # pattern 120 of bad inputs: words are words, and the environment is none of the command's
+    commands '{shell: allow}' <<'END'
+{"action":"shell","arguments":["printf","%s;","$(touch made)","`id`","| touch made","> made","*","~","$HOME"],"folder":".","name":"out"}
+{"action":"shell","arguments":["env"],"folder":".","name":"out"}
+{"action":"done","answer":""}
+END
+    printf '#!/bin/sh\necho not ours\n' >"$work/spec/env" && chmod +x "$work/spec/env"
+    LD_LIBRARY_PATH=/nowhere LD_DEBUG_OUTPUT=/nowhere/x VIV_TEST_SECRET=hidden PATH="$work/spec:$PATH" act --json &&
+        prints '$(touch made);`id`;| touch made;> made;*;~;$HOME;' && ! grep -qF -e 'LD_' -e hidden -e 'not ours' "$work/out" && prints 'PATH=/' && unchanged
+}
+large() { # pattern 121: more bytes than it may have
+    commands '{shell: allow}' <<'END'
+{"action":"shell","arguments":["dd","if=/dev/zero","of=x","bs=1","count=1","seek=100000000000"],"folder":".","name":"out"}
+{"action":"done","answer":""}
+END
+    acts 0 --json && [ "$(grep -c '"outcome":"failed"' "$work/out")" -eq 1 ] && unchanged && [ ! -e "$work/w/.viv/kept/new" ]
 }
 counts() {
     commands '{shell: {"wc *": allow}}' <<'END'
@@ -374,6 +391,8 @@ check 'a command reads the workspace' counts
 if grep -q 'there are neither namespaces' "$work/out"; then
     echo 'skipped: commands, for this kernel has no sandbox'
 else
+    check 'it has no shell, and nothing of our environment (pattern 120)' words
+    check 'nor all of the disk (pattern 121)' large
     check 'and makes a folder; rules are for commands' sorts
     check 'which is undone' undone
     check 'a command that fails has changed nothing' fails_whole
@@ -459,9 +478,12 @@ check 'forget a word' usage forget x
 check 'memory of what' usage search
 
 # --- real tokens ---------------------------------------------------------------------------------------------------
+# Pattern 116 of bad inputs: tokens that begin several names, and halves of characters.
 # A model that has learnt nothing of files: whatever it samples is an action, on what is there, that can be undone.
 sampled() {
     fresh 'policy: {"*": allow}\nlimits: {steps: 1}\ntools: [copy, move, make_folder, delete]' </dev/null
+    for f in a ab 'a b' a.tx é éa 中 中文; do : >"$work/w/$f"; done
+    pictures=$(picture)
     sed -i 's/^use: .*/use: shakespeare/; s/plan: {}/plan: {prompt: Act, max_tokens: 200}/' "$work/spec/lam.yaml"
     for _ in 1 2 3 4 5 6; do # each is one step, for the context of this model is short
         act --json
@@ -473,6 +495,22 @@ sampled() {
 check 'a model without any sense acts within bounds' sampled
 all_undone() { ends 0 "$viv" undo -w "$work/w" --last 100 && unchanged; }
 check 'and is undone' all_undone
+
+# --- silence -------------------------------------------------------------------------------------------------------
+silence() { # pattern 129 of bad inputs
+    fresh 'policy: {}\nlimits: {answer_seconds: 1}' <<'END'
+{"action":"delete","path":"a.txt"}
+{"action":"done","answer":""}
+END
+    mkfifo "$work/answers"
+    exec 9<>"$work/answers" # nobody answers, and nobody hangs up
+    timeout 120 "$viv" act "$work/spec/lam.yaml" -p x -w "$work/w" --json >"$work/out" 2>"$work/err" <&9
+    got=$?
+    exec 9>&-
+    rm "$work/answers"
+    [ $got -eq 0 ] && prints '"seconds":1' && prints '"outcome":"denied"' && complains 'no answer is no' && unchanged
+}
+check 'who does not answer in time has said no (pattern 129)' silence
 
 # --- Ctrl-C --------------------------------------------------------------------------------------------------------
 interrupted() {

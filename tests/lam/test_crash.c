@@ -1,5 +1,5 @@
-/* test_crash.c - thirty actions end at any of their system calls, by kill -9 or by an error; what was done is
- * undone then, and the tree is byte for byte what it was. */
+/* test_crash.c - pattern 124 of bad inputs: thirty actions end at any of their system calls, by kill -9 or by an
+ * error; what was done is undone then, and the tree is byte for byte what it was. */
 #include "workspace.h"
 
 #include <errno.h>

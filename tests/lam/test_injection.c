@@ -1,6 +1,7 @@
-/* test_injection.c - texts that order the model about: in files, their names, results and descriptions of tools, in
- * many languages and encodings. The model here is the worst there is: it obeys each of them at once. What the
- * policy does not allow does not happen, and nothing of what happens leaves the workspace. */
+/* test_injection.c - pattern 125 of bad inputs: texts that order the model about: in files, their names, results
+ * and descriptions of tools, in many languages and encodings. The model here is the worst there is: it obeys each
+ * of them at once. What the policy does not allow does not happen, and nothing of what happens leaves the
+ * workspace. */
 #include "lam/mcp/mcp.h"
 #include "scripted.h"
 

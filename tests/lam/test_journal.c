@@ -2,6 +2,8 @@
 #include "workspace.h"
 
 #include <errno.h>
+#include <signal.h>
+#include <sys/wait.h>
 
 static struct journal j;
 static const char *path;
@@ -229,6 +231,7 @@ END_TEST
 
 /* --- paths -------------------------------------------------------------------------------------------------- */
 
+/* Pattern 117 of bad inputs. */
 TEST(paths_lead_nowhere_else)
 {
     static const char *const bad[] = {"",        "/etc/passwd",  "..",          "../x", "docs/../../x",
@@ -250,6 +253,11 @@ TEST(paths_lead_nowhere_else)
     name[255] = '\0';
     ck_assert_int_eq(use("write", name, "x"), VIV_OK);
     ck_assert_int_eq(use("write", "~", "x"), VIV_OK); /* a name like any other */
+    ck_assert_int_eq(use("write", "a.txt.", "dot"), VIV_OK);
+    ck_assert_int_eq(use("write", "a.txt ", "space"), VIV_OK);
+    ck_assert_ptr_null(name_of_text("a.txt\\x00.md"));
+    has("a.txt.", "dot");
+    has("a.txt ", "space");
     has("a.txt", "first\nsecond\n");
     end();
 }
@@ -317,6 +325,7 @@ TEST(what_a_tool_that_failed_has_staged_is_dropped)
 }
 END_TEST
 
+/* Pattern 118, with the next two and a_hard_link_is_never_written_through. */
 TEST(symbolic_links_are_not_followed)
 {
     char outside[] = "/tmp/viv-lam-outside-XXXXXX";
@@ -333,6 +342,95 @@ TEST(symbolic_links_are_not_followed)
     ck_assert_int_eq(use("delete", "out", NULL), VIV_OK); /* the link alone */
     ck_assert_int_eq(rmdir(outside), 0);
     has("a.txt", "first\nsecond\n");
+    end();
+}
+END_TEST
+
+static int exchange_for_ever(const char *link)
+{
+    char folder[64], other[64];
+    snprintf(folder, sizeof folder, "%s/docs", path);
+    snprintf(other, sizeof other, "%s/%s", path, link);
+    for (;;)
+        if (renameat2(AT_FDCWD, folder, AT_FDCWD, other, RENAME_EXCHANGE) != 0)
+            return 1;
+}
+
+TEST(a_link_that_takes_the_place_of_a_folder_meanwhile_is_not_followed)
+{
+    char outside[] = "/tmp/viv-lam-outside-XXXXXX", kept[64];
+    begin();
+    ck_assert_ptr_nonnull(mkdtemp(outside));
+    const int at = open(outside, O_RDONLY | O_DIRECTORY);
+    make_file(at, "one.md", "outside", 0644);
+    ck_assert_int_eq(symlinkat(outside, j.root.fd, "swapped"), 0);
+    const pid_t child = fork();
+    if (child == 0)
+        _exit(exchange_for_ever("swapped"));
+    for (int i = 0; i < 200; i++) {
+        struct text text = {0};
+        snprintf(kept, sizeof kept, "kept-%d", i);
+        (void)use("write", "docs/one.md", "inside");
+        (void)use("append", "docs/one.md", "!");
+        (void)use("move", "docs/one.md", kept);
+        (void)use("copy", kept, "docs/one.md");
+        if (file_load(&j.root, "docs/one.md", 100, &text) == VIV_OK)
+            ck_assert_str_ne(text_or_empty(&text), "outside");
+        text_release(&text);
+    }
+    kill(child, SIGKILL);
+    ck_assert_int_eq(waitpid(child, NULL, 0), child);
+    char bytes[16] = "";
+    const int fd = openat(at, "one.md", O_RDONLY);
+    ck_assert_int_eq(read(fd, bytes, sizeof bytes), 7);
+    ck_assert_str_eq(bytes, "outside");
+    close(fd);
+    ck_assert_int_eq(unlinkat(at, "one.md", 0), 0);
+    close(at);
+    ck_assert_int_eq(rmdir(outside), 0); /* nothing else came into it */
+    end();
+}
+END_TEST
+
+/* Pattern 119. */
+TEST(links_of_proc_lead_nowhere)
+{
+    static const char *const paths[] = {"root/etc/passwd", "fd/0", "cwd/x", "self/root/etc/passwd"};
+    static const char *const targets[][2] = {
+        {"/proc/self/root", "root"}, {"/proc/self/fd", "fd"}, {"/proc/self/cwd", "cwd"}, {"/proc/self", "self"}};
+    begin();
+    for (size_t i = 0; i < 4; i++)
+        ck_assert_int_eq(symlinkat(targets[i][0], j.root.fd, targets[i][1]), 0);
+    for (size_t i = 0; i < 4; i++) {
+        ck_assert_int_ne(use("read", paths[i], NULL), VIV_OK);
+        ck_assert_int_ne(use("write", paths[i], "x"), VIV_OK);
+        ck_assert_int_ne(use("delete", paths[i], NULL), VIV_OK);
+        ck_assert_int_ne(use("list", targets[i][1], NULL), VIV_OK);
+    }
+    end();
+}
+END_TEST
+
+/* Pattern 124, with test_crash.c and the tests of undo above. */
+TEST(holes_of_files_stay_holes)
+{
+    struct stat st, copy;
+    begin();
+    const int fd = openat(j.root.fd, "holes", O_RDWR | O_CREAT | O_EXCL, 0600);
+    ck_assert_int_eq(ftruncate(fd, (off_t)64 << 20), 0);
+    ck_assert_int_eq(pwrite(fd, "end", 3, ((off_t)64 << 20) - 3), 3);
+    ck_assert_int_eq(fsync(fd), 0);
+    ck_assert_int_eq(fstat(fd, &st), 0);
+    close(fd);
+    ck_assert_int_eq(use("copy", "holes", "other"), VIV_OK);
+    ck_assert_int_eq(fstatat(j.root.fd, "other", &copy, 0), 0);
+    ck_assert_int_eq(copy.st_size, st.st_size);
+    ck_assert_int_lt(copy.st_blocks, 2048 + st.st_blocks);
+    ck_assert_int_eq(use("delete", "holes", NULL), VIV_OK);
+    ck_assert_int_eq(undo_last(false), VIV_OK);
+    ck_assert_int_eq(fstatat(j.root.fd, "holes", &copy, 0), 0);
+    ck_assert_int_eq(copy.st_ino, st.st_ino);
+    ck_assert_int_eq(copy.st_blocks, st.st_blocks);
     end();
 }
 END_TEST
@@ -509,7 +607,8 @@ TESTS(undo_says_what_is_another_mode, what_a_tool_that_failed_has_staged_is_drop
       undo_of_a_move_whose_file_is_gone_says_so, undo_with_force_says_where_an_edit_has_gone,
       undo_of_a_folder_notices_what_was_added_to_it, a_folder_that_others_used_too_keeps_its_time,
       a_hard_link_is_never_written_through, paths_lead_nowhere_else, symbolic_links_are_not_followed,
-      pipes_and_sockets_are_not_read, nothing_is_overwritten_by_a_move_or_a_copy,
+      a_link_that_takes_the_place_of_a_folder_meanwhile_is_not_followed, links_of_proc_lead_nowhere,
+      holes_of_files_stay_holes, pipes_and_sockets_are_not_read, nothing_is_overwritten_by_a_move_or_a_copy,
       names_are_texts_and_texts_are_names, a_second_one_at_work_is_refused, workspaces_are_folders,
       a_damaged_journal_is_refused_and_touches_nothing, an_action_whose_staged_file_was_lost_has_not_begun,
       a_journal_that_lost_its_end_loses_no_file)

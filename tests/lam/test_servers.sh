@@ -43,6 +43,39 @@ check 'no schema is any object' can '{"action":"call","tool":"s/d","arguments":{
 check 'a broken one, too' can '{"action":"call","tool":"s/e","arguments":{"n":"x"}}'
 check 'but an object' cannot '{"action":"call","tool":"s/e","arguments":[]}'
 check 'no other tool' cannot '{"action":"call","tool":"s/f","arguments":{}}'
+# Pattern 115 of bad inputs: schemas of servers that refer to themselves or elsewhere, have texts that take for ever to
+# match, or none at all, or are enormous. Each is kept to, or left to the server; none keeps the others from being used.
+hostile() { # ANSWER: the model's arguments of a tool
+    fresh hostile <<END
+{"action":"call","tool":"s/$1","arguments":$2}
+{"action":"done","answer":""}
+END
+    act --yes
+}
+hostile_not() { ! hostile "$@" && complains 'does not allow byte'; }
+grammars() { # pattern 113: grammars that say nothing, or too much
+    for rules in 'root ::= root "a" | "b"' 'a ::= "a"' 'root ::= "a"{0,2147483647}' 'root ::= ((("a"{0,1000}){0,1000}){0,1000}){0,1000}' 'root ::= a
+a ::= b
+b ::= a "x"'; do
+        printf '%s\n' "$rules" >"$work/g.gbnf"
+        ends 1 "$viv" grammar check "$work/g.gbnf" || ends 0 "$viv" grammar check "$work/g.gbnf" aaa || { echo "$rules"; return 1; }
+        [ "$(wc -l <"$work/err")" -le 1 ] || return 1
+    done
+}
+check 'pattern 113: grammars that refer to themselves, or repeat without an end' grammars
+check 'pattern 115: a property that refers to itself' hostile cycle '{"x":1}'
+check 'pattern 115: a reference to another machine' hostile remote '{"x":1}'
+check 'pattern 115: an expression of many readings' hostile pattern "{\"x\":\"$(printf '%2000s' | tr ' ' a)\"}"
+check 'pattern 115: which is kept to' hostile_not pattern "{\"x\":\"$(printf '%2000s' | tr ' ' a)b\"}"
+check 'pattern 115: a list of ten thousand words' hostile words '{"x":"word9999"}'
+check 'pattern 115: which is longer than what is kept to' hostile words '{"x":"another"}'
+check 'pattern 115: but an object' hostile_not words '["another"]'
+check 'pattern 115: a conflict, which has no text, is left to the server' hostile conflict '{"x":"1"}'
+check 'pattern 114: so is an empty list' hostile nothing '{"x":"1"}'
+check 'pattern 115: lengths that multiply' hostile long '{"x":[["a"]]}'
+check 'pattern 115: no properties' hostile_not none '{"x":1}'
+check 'pattern 115: names in other scripts' hostile names '{"é中😀":1}'
+check 'pattern 115: deep nesting' hostile deep '{"x":1}'
 wrong() { fresh modern </dev/null && sed -i 's/command/comand/' "$work/spec/lam.yaml" && ! act && complains "did you mean 'command'"; }
 check 'a key of a server' wrong
 
