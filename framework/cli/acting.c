@@ -1,6 +1,7 @@
 /* acting.c - see acting.h. */
 #include "cli/acting.h"
 
+#include "base/figure.h"
 #include "cli/interrupt.h"
 
 #include <inttypes.h>
@@ -243,15 +244,43 @@ static void show_forgotten(const json_t *e)
     printf("forgotten: %" JSON_INTEGER_FORMAT "\n", number(e, "memory"));
 }
 
+static void show_pruned_action(const json_t *e)
+{
+    printf("forgotten: %" JSON_INTEGER_FORMAT "  ", number(e, "action"));
+    put_action(e);
+    printf("  (%s)\n", human_bytes((uint64_t)number(e, "bytes")).text);
+}
+
+static void show_pruned(const json_t *e)
+{
+    const json_int_t n = number(e, "actions");
+    printf("%" JSON_INTEGER_FORMAT " action%s forgotten, %s; ", n, n == 1 ? "" : "s",
+           human_bytes((uint64_t)number(e, "bytes")).text);
+    printf("%s left to undo others\n", human_bytes((uint64_t)number(e, "left")).text);
+}
+
 static const struct {
     const char *event;
     void (*show)(const json_t *e);
-} kinds[] = {{"begin", show_begin},         {"perceive", show_perceive}, {"stage", show_stage},
-             {"step", show_step},           {"ask", show_ask},           {"answer", show_answer},
-             {"result", show_result},       {"end", show_end},           {"run", show_run},
-             {"action", show_action},       {"undone", show_undone},     {"memory", show_memory},
-             {"forgotten", show_forgotten}, {"browser", show_browser},   {"page", show_page},
-             {"deed", show_deed},           {"stays", show_deed}};
+} kinds[] = {{"begin", show_begin},
+             {"perceive", show_perceive},
+             {"stage", show_stage},
+             {"step", show_step},
+             {"ask", show_ask},
+             {"answer", show_answer},
+             {"result", show_result},
+             {"end", show_end},
+             {"run", show_run},
+             {"action", show_action},
+             {"undone", show_undone},
+             {"memory", show_memory},
+             {"forgotten", show_forgotten},
+             {"browser", show_browser},
+             {"page", show_page},
+             {"deed", show_deed},
+             {"stays", show_deed},
+             {"pruned", show_pruned},
+             {"pruned_action", show_pruned_action}};
 
 viv_status acting_show_event(void *ctx, const json_t *event, struct error *err)
 {

@@ -102,6 +102,18 @@ static viv_status lacks(const struct acting *a, const char *what, struct error *
                      a->architecture.plugin, what);
 }
 
+viv_status acting_prune(const struct acting *a, const viv_prune *what, const struct acting_listener *listener,
+                        struct error *err)
+{
+    const viv_listener hears = listener_of(listener);
+    if (!VIV_HAS(a->table, viv_acting, prune) || !a->table->prune)
+        return lacks(a, "prune", err);
+    const struct trail before = trail_enter(a->architecture.plugin, "acting.prune");
+    const viv_status status = a->table->prune(host_viv(engine_host(a->engine)), what, &hears);
+    trail = before;
+    return ended(status, err);
+}
+
 viv_status acting_replay(const struct acting *a, const char *name, const char *bytes, uint64_t size,
                          const struct acting_listener *listener, struct error *err)
 {

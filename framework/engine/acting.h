@@ -26,6 +26,8 @@ viv_status acting_open(struct engine *e, const char *architecture, struct acting
 
 viv_status acting_undo(const struct acting *a, const viv_undo *what, const struct acting_listener *listener,
                        struct error *err);
+viv_status acting_prune(const struct acting *a, const viv_prune *what, const struct acting_listener *listener,
+                        struct error *err);
 viv_status acting_log(const struct acting *a, const char *workspace, const struct acting_listener *listener,
                       struct error *err);
 viv_status acting_memory(const struct acting *a, const viv_memory *what, const struct acting_listener *listener,

@@ -77,6 +77,14 @@ typedef struct viv_undo {
     uint64_t last; /* this many actions, the last ones; 0, and run 0: the last run that has any */
 } viv_undo;
 
+/* What of the past is to go: it can no longer be undone. */
+typedef struct viv_prune {
+    uint32_t struct_size, flags;
+    const char *workspace;
+    int64_t bytes;   /* of the oldest actions, until at most these are left; -1: any may be */
+    int64_t seconds; /* of actions that are as old; -1: however old */
+} viv_prune;
+
 /* Which memories: texts that models were told to keep for later runs. */
 typedef struct viv_memory {
     uint32_t struct_size, flags;
@@ -109,6 +117,8 @@ typedef struct viv_acting {
     /* Measures what acting costs without a model, and tells it, in a new folder in the task's workspace, which is removed
      * again. Of the task, workspace and cancel count. [setup: after init] */
     viv_status (*bench)(const viv_host *host, const viv_act *task, uint32_t rounds, const viv_listener *listener);
+    /* Forgets what is kept so that old actions can be undone, and tells of which. [setup: after init] */
+    viv_status (*prune)(const viv_host *host, const viv_prune *what, const viv_listener *listener);
 } viv_acting;
 
 #ifdef __cplusplus

@@ -9,8 +9,9 @@ static const char *const states[] = {"begun", "done", "failed", "being undone", 
 static json_t *json_of_action(const char *event, const struct action *a)
 {
     return json_pack("{s:s, s:I, s:I, s:s, s:s, s:o, s:o, s:I}", "event", event, "action", (json_int_t)a->n, "run",
-                     (json_int_t)a->run, "state", states[a->state], "tool", a->tool, "from", json_of_path(a->from),
-                     "to", json_of_path(a->to), "time", (json_int_t)a->time);
+                     (json_int_t)a->run, "state",
+                     a->forgotten && a->state == ACTION_DONE ? "forgotten" : states[a->state], "tool", a->tool,
+                     "from", json_of_path(a->from), "to", json_of_path(a->to), "time", (json_int_t)a->time);
 }
 
 static json_t *json_of_deed(const char *event, const struct deed *d)

@@ -134,7 +134,10 @@ static bool mark_action(struct journal *j, const char *mark, const json_t *recor
             a->folder[i].after = times[i];
     } else if (strcmp(mark, "failed") == 0 && a->state == ACTION_BEGUN) {
         a->state = ACTION_FAILED;
-    } else if (strcmp(mark, "undo") == 0 && a->state == ACTION_DONE) {
+    } else if (strcmp(mark, "forgotten") == 0 && !a->forgotten && a->state != ACTION_BEGUN &&
+               a->state != ACTION_UNDOING) {
+        a->forgotten = true;
+    } else if (strcmp(mark, "undo") == 0 && a->state == ACTION_DONE && !a->forgotten) {
         a->state = ACTION_UNDOING;
         for (int i = 0; i < 2; i++)
             a->folder[i].restore = times[i];

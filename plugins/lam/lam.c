@@ -30,7 +30,8 @@ static const viv_acting acting = {.struct_size = sizeof acting,
                                   .check = lam_check,
                                   .memory = lam_memory,
                                   .serve = lam_serve,
-                                  .bench = lam_bench};
+                                  .bench = lam_bench,
+                                  .prune = lam_prune};
 
 static const void *get_ext(const char *id)
 {

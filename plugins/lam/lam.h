@@ -107,6 +107,7 @@ json_t *record_read(const char *line, size_t n, const char **why);
 struct action {
     uint64_t n, run;
     enum { ACTION_BEGUN, ACTION_DONE, ACTION_FAILED, ACTION_UNDOING, ACTION_UNDONE } state;
+    bool forgotten; /* what was kept of it is gone: it cannot be undone */
     char *tool, *from, *to;
     struct print moved, replaced; /* what `from` had, what `to` had: none, or it is an exchange */
     struct {
@@ -176,6 +177,12 @@ viv_status journal_undo(struct journal *j, struct action *a, bool force, char **
 /* Out of the way: to .viv/kept/N.ENDING, N.ENDING.2, ... */
 viv_status journal_put_aside(const struct journal *j, int folder, const char *name, uint64_t n, const char *ending,
                              char **aside);
+
+struct events;
+/* prune.c: removes what is kept of the oldest actions, until at most so many bytes are left, and of all that are so
+ * old (-1: any); tells each. */
+viv_status journal_prune(struct journal *j, int64_t most, int64_t seconds, const struct events *e);
+viv_status journal_forget(struct journal *j, struct action *a); /* of one */
 
 /* --- inside of the journal: journal.c, settle.c and undo.c --- */
 
@@ -376,6 +383,7 @@ viv_status action_parse(const viv_host *host, const json_t *action, const struct
 
 /* --- viv.acting --- */
 viv_status lam_log(const viv_host *host, const char *workspace, const viv_listener *listener);
+viv_status lam_prune(const viv_host *host, const viv_prune *what, const viv_listener *listener);
 viv_status lam_undo(const viv_host *host, const viv_undo *what, const viv_listener *listener);
 viv_status lam_act(const viv_host *host, const viv_act *task, const viv_generator *generator,
                    const viv_listener *listener);

@@ -6,7 +6,7 @@
  *   {"record": "action", "action": N, "run": R, "tool": ..., "from": PATH or null, "to": PATH or null, "moved":
  * PRINT, "replaced": PRINT or null, "folders": [ns, ns], "time": ...}      before the rename
  *   {"record": "deed", "run": R, "tool": ..., "about": ..., "time": ...}     outside of the workspace: it stays
- *   {"record": "done" | "failed" | "undo" | "undone", "action": N, "folders": [ns, ns]}
+ *   {"record": "done" | "failed" | "undo" | "undone" | "forgotten", "action": N, "folders": [ns, ns]}
  *
  * What is read here decides what is renamed, so all of it is checked. */
 #include "lam.h"

@@ -1,5 +1,6 @@
 /* settle.c - after a crash: what became of an action, or of an undo, that was begun? The tree says so, since each
- * is one rename: an inode stands on one side or on the other. Only records are written. */
+ * is one rename: an inode stands on one side or on the other. Only records are written; and what was kept of
+ * actions that are forgotten goes. */
 #include "lam.h"
 
 #include <fcntl.h>
@@ -63,6 +64,12 @@ viv_status journal_settle(struct journal *j)
     for (size_t i = 0; status == VIV_OK && i < j->n_actions; i++)
         if (j->actions[i].state == ACTION_BEGUN || j->actions[i].state == ACTION_UNDOING)
             status = settle(j, &j->actions[i]);
+    for (size_t i = 0; i < j->n_actions; i++) { /* its record is there; what was kept may be, too */
+        char name[32];
+        snprintf(name, sizeof name, "%" PRIu64, j->actions[i].n);
+        if (j->actions[i].forgotten)
+            remove_tree(j->kept, name);
+    }
     journal_drop(j); /* what was staged for an action that never came */
     return status;
 }

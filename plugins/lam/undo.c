@@ -102,6 +102,12 @@ viv_status journal_undo(struct journal *j, struct action *a, bool force, char **
     struct sides s;
     struct print now[2];
     *aside = NULL;
+    if (a->forgotten)
+        return viv_fail(j->host, VIV_ENOTFOUND,
+                        "action %" PRIu64
+                        " (%s) cannot be undone: what was kept of it is forgotten, as `viv log` was "
+                        "told to (--prune-to, --prune-older)",
+                        a->n, a->tool);
     viv_status status = sides_open(j, a, &s);
     if (status != VIV_OK)
         return status;

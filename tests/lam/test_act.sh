@@ -96,6 +96,17 @@ END
         [ "$(cat "$work/w/a.txt")" = other ] && ends 0 "$viv" undo -w "$work/w" --force && [ "$(head -n 1 "$work/w/a.txt")" = one ]
 }
 check 'what has changed since is not overwritten' conflict
+prunes() {
+    fresh <<'END'
+{"action":"delete","path":"docs"}
+{"action":"write","folder":".","name":"a.txt","text":"new\n"}
+{"action":"done","answer":""}
+END
+    acts 0 && ends 0 "$viv" log -w "$work/w" --prune-to 1GiB && prints '0 actions forgotten' && ends 0 "$viv" log -w "$work/w" --prune-older 0 --json &&
+        [ "$(grep -c '"event":"pruned_action"' "$work/out")" -eq 2 ] && prints '"left":0' && [ -z "$(ls "$work/w/.viv/kept")" ] &&
+        says 'delete docs  (forgotten)' "$viv" log -w "$work/w" && ! bounded "$viv" undo -w "$work/w" && complains 'what was kept of it is forgotten'
+}
+check 'what is kept can be forgotten, and says so then' prunes
 by_name() {
     fresh <<'END'
 {"action":"make_folder","folder":".","name":"named"}

@@ -63,6 +63,11 @@ int renameat2(int from, const char *a, int to, const char *b, unsigned flags)
 {
     return is_harmed(false) ? -1 : (int)syscall(SYS_renameat2, from, a, to, b, flags);
 }
+static bool harms_removal;
+int unlinkat(int fd, const char *name, int flags)
+{
+    return harms_removal && is_harmed(false) ? -1 : (int)syscall(SYS_unlinkat, fd, name, flags);
+}
 int futimens(int fd, const struct timespec times[2])
 {
     return is_harmed(false) ? -1 : (int)syscall(SYS_utimensat, fd, NULL, times, 0);
@@ -179,6 +184,84 @@ TEST(an_undo_that_is_killed_is_taken_up_again)
 }
 END_TEST
 
-TESTS(a_run_that_is_killed_at_any_call_can_be_undone, so_can_one_whose_last_record_is_torn,
-      so_can_one_in_which_any_call_fails, so_can_one_in_which_the_disk_is_full_from_some_call_on,
-      an_undo_that_is_killed_is_taken_up_again)
+/* --- forgetting --- */
+
+static viv_status hear(const viv_listener *l, const char *json, uint64_t size)
+{
+    (void)l, (void)json, (void)size;
+    return VIV_OK;
+}
+
+/* Forgets all; a harm comes at a call. The number of calls, where there is none. */
+static long forget(const char *path, enum harm how, long at)
+{
+    static const viv_listener listener = {.struct_size = sizeof listener, .tell = hear};
+    const struct events events = {&host, &listener, -1, 0};
+    struct journal j;
+    int status = 0;
+    const pid_t child = how == NONE ? -1 : fork();
+    if (child > 0) {
+        ck_assert_int_eq(waitpid(child, &status, 0), child);
+        return 0;
+    }
+    const bool opened = journal_open(&host, path, JOURNAL_USE, &j) == VIV_OK;
+    harms_removal = true, calls = 0, harmed_call = how == NONE ? 1L << 40 : at, harm = how == NONE ? KILL : how;
+    const bool ok = opened && journal_prune(&j, 0, -1, &events) == VIV_OK;
+    harm = NONE, harms_removal = false;
+    if (child == 0)
+        _exit(0);
+    ck_assert_msg(ok, "%s", sentence);
+    journal_close(&j);
+    return calls;
+}
+
+/* What is not forgotten is undone; what is, is gone, and the tree is as it was. */
+static void check_forgotten(const char *path, const char *between, const char *name, long at)
+{
+    struct journal j;
+    char kept[32], *now;
+    bool all = true;
+    ck_assert_msg(journal_open(&host, path, JOURNAL_USE, &j) == VIV_OK, "%s %ld: %s", name, at, sentence);
+    for (size_t i = 0; i < j.n_actions; i++) {
+        snprintf(kept, sizeof kept, "%zu", i + 1);
+        if (j.actions[i].forgotten)
+            ck_assert_msg(faccessat(j.kept, kept, F_OK, AT_SYMLINK_NOFOLLOW) != 0, "%s %ld: %s is there", name, at,
+                          kept);
+        all = all && !j.actions[i].forgotten;
+    }
+    now = picture(path);
+    ck_assert_msg(strcmp(now, between) == 0, "%s %ld: the tree has changed", name, at);
+    free(now);
+    const viv_status status = undo_all(&j);
+    ck_assert_msg(all ? status == VIV_OK : status == VIV_ENOTFOUND, "%s %ld: %d %s", name, at, status, sentence);
+    journal_close(&j);
+}
+
+TEST(what_is_kept_is_forgotten_whole_or_not_at_all)
+{
+    static const struct {
+        enum harm harm;
+        const char *name;
+    } harms[] = {{KILL, "kill"}, {TEAR, "tear"}, {FAIL_ON, "full"}};
+    for (size_t h = 0; h < sizeof harms / sizeof *harms; h++) {
+        long all = 1;
+        for (long at = 0; at <= all; at += at ? 3 : 1) {
+            char *before;
+            const char *path = prepared(&before);
+            act(path, NONE, 0);
+            char *between = picture(path);
+            const long n = forget(path, at ? harms[h].harm : NONE, at);
+            all = at ? all : n;
+            check_forgotten(path, between, harms[h].name, at);
+            free(before);
+            free(between);
+            remove_all(path);
+        }
+        ck_assert_int_gt(all, N_THIRTY);
+    }
+}
+END_TEST
+
+TESTS(what_is_kept_is_forgotten_whole_or_not_at_all, a_run_that_is_killed_at_any_call_can_be_undone,
+      so_can_one_whose_last_record_is_torn, so_can_one_in_which_any_call_fails,
+      so_can_one_in_which_the_disk_is_full_from_some_call_on, an_undo_that_is_killed_is_taken_up_again)

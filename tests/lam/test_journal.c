@@ -229,6 +229,61 @@ TEST(a_hard_link_is_never_written_through)
 }
 END_TEST
 
+/* --- forgetting --------------------------------------------------------------------------------------------- */
+
+static viv_status hear(const viv_listener *l, const char *json, uint64_t size)
+{
+    (void)l, (void)json, (void)size;
+    return VIV_OK;
+}
+static const viv_listener listener = {.struct_size = sizeof listener, .tell = hear};
+static const struct events events = {&host, &listener, -1, 0};
+
+static bool is_kept(const char *name)
+{
+    return faccessat(j.kept, name, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
+}
+
+TEST(what_is_forgotten_is_the_oldest_and_cannot_be_undone)
+{
+    begin();
+    ck_assert_int_eq(use("delete", "a.txt", NULL), VIV_OK);
+    ck_assert_int_eq(use("move", "run.sh", "ran.sh"), VIV_OK);
+    ck_assert_int_eq(use("delete", "docs", NULL), VIV_OK);
+    ck_assert_int_eq(use("write", "b.txt", "ours"), VIV_OK);
+    ck_assert_int_eq(journal_prune(&j, INT64_MAX, 3600, &events), VIV_OK);
+    ck_assert(is_kept("1") && is_kept("3") && is_kept("4")); /* neither too much nor old */
+    ck_assert_int_eq(journal_forget(&j, &j.actions[0]), VIV_OK);
+    ck_assert(!is_kept("1") && is_kept("3") && is_kept("4"));
+    journal_close(&j);
+    ck_assert_int_eq(journal_open(&host, path, JOURNAL_USE, &j), VIV_OK);
+    ck_assert(j.actions[0].forgotten && !j.actions[1].forgotten);
+    ck_assert_int_eq(undo_all(&j), VIV_ENOTFOUND); /* the first one alone is not */
+    says("action 1 (delete) cannot be undone: what was kept of it is forgotten");
+    has("docs/one.md", "# One\n");
+    has("run.sh", "#!/bin/sh\n");
+    ck_assert_int_ne(faccessat(j.root.fd, "a.txt", F_OK, 0), 0);
+    end();
+}
+END_TEST
+
+TEST(all_is_forgotten_where_nothing_may_stay_but_what_was_put_aside)
+{
+    begin();
+    ck_assert_int_eq(use("write", "b.txt", "ours"), VIV_OK);
+    put("b.txt", "theirs");
+    ck_assert_int_eq(undo_last(true), VIV_OK); /* puts theirs aside, as 1.changed */
+    ck_assert_int_eq(use("delete", "docs", NULL), VIV_OK);
+    ck_assert_int_eq(use("make_folder", "new", NULL), VIV_OK);
+    ck_assert_int_eq(journal_prune(&j, 0, -1, &events), VIV_OK);
+    ck_assert(is_kept("1.changed") && !is_kept("1") && !is_kept("2"));
+    ck_assert_int_eq(undo_last(false), VIV_OK); /* of what was made, nothing was kept */
+    ck_assert_int_eq(journal_prune(&j, -1, 0, &events), VIV_OK);
+    ck_assert(!is_kept("3"));
+    end();
+}
+END_TEST
+
 /* --- paths -------------------------------------------------------------------------------------------------- */
 
 /* Pattern 117 of bad inputs. */
@@ -599,16 +654,17 @@ TEST(a_journal_that_lost_its_end_loses_no_file)
 }
 END_TEST
 
-TESTS(undo_says_what_is_another_mode, what_a_tool_that_failed_has_staged_is_dropped,
-      folders_from_before_1970_get_their_time_back, folders_that_are_too_deep_are_named_as_such,
-      other_file_systems_are_not_entered, sentences_with_long_names_are_text,
-      undo_restores_bytes_modes_times_and_links, undo_stops_at_a_file_that_was_replaced,
-      undo_notices_an_edit_in_place_that_keeps_size_and_time, undo_of_a_delete_does_not_overwrite_what_came_after,
-      undo_of_a_move_whose_file_is_gone_says_so, undo_with_force_says_where_an_edit_has_gone,
-      undo_of_a_folder_notices_what_was_added_to_it, a_folder_that_others_used_too_keeps_its_time,
-      a_hard_link_is_never_written_through, paths_lead_nowhere_else, symbolic_links_are_not_followed,
-      a_link_that_takes_the_place_of_a_folder_meanwhile_is_not_followed, links_of_proc_lead_nowhere,
-      holes_of_files_stay_holes, pipes_and_sockets_are_not_read, nothing_is_overwritten_by_a_move_or_a_copy,
-      names_are_texts_and_texts_are_names, a_second_one_at_work_is_refused, workspaces_are_folders,
-      a_damaged_journal_is_refused_and_touches_nothing, an_action_whose_staged_file_was_lost_has_not_begun,
-      a_journal_that_lost_its_end_loses_no_file)
+TESTS(what_is_forgotten_is_the_oldest_and_cannot_be_undone,
+      all_is_forgotten_where_nothing_may_stay_but_what_was_put_aside, undo_says_what_is_another_mode,
+      what_a_tool_that_failed_has_staged_is_dropped, folders_from_before_1970_get_their_time_back,
+      folders_that_are_too_deep_are_named_as_such, other_file_systems_are_not_entered,
+      sentences_with_long_names_are_text, undo_restores_bytes_modes_times_and_links,
+      undo_stops_at_a_file_that_was_replaced, undo_notices_an_edit_in_place_that_keeps_size_and_time,
+      undo_of_a_delete_does_not_overwrite_what_came_after, undo_of_a_move_whose_file_is_gone_says_so,
+      undo_with_force_says_where_an_edit_has_gone, undo_of_a_folder_notices_what_was_added_to_it,
+      a_folder_that_others_used_too_keeps_its_time, a_hard_link_is_never_written_through, paths_lead_nowhere_else,
+      symbolic_links_are_not_followed, a_link_that_takes_the_place_of_a_folder_meanwhile_is_not_followed,
+      links_of_proc_lead_nowhere, holes_of_files_stay_holes, pipes_and_sockets_are_not_read,
+      nothing_is_overwritten_by_a_move_or_a_copy, names_are_texts_and_texts_are_names,
+      a_second_one_at_work_is_refused, workspaces_are_folders, a_damaged_journal_is_refused_and_touches_nothing,
+      an_action_whose_staged_file_was_lost_has_not_begun, a_journal_that_lost_its_end_loses_no_file)
