@@ -13,10 +13,11 @@
  *
  * Without a rule, tools that change nothing are allowed, and others are asked about. Of several paths, the
  * strictest counts; a folder that is moved, copied, deleted or searched is all that is in it.
- * After text was read that others wrote, what changes files outside the task's folder is asked about, whatever the
- * rules allow: the text may have asked for it. So is an address on another host than the page's, and a tool of a
- * server that the spec does not trust, which could carry away what was read; and whatever sends something that
- * cannot be called back. */
+ * What may not be read where it is may not come where it may: by a move, a copy, an archive, by a search, or as
+ * what a command sees, which is all of the workspace. After text was read that others wrote, what changes files
+ * outside the task's folder is asked about, whatever the rules allow: the text may have asked for it. So is an
+ * address on another host than the page's, and a tool of a server that the spec does not trust, which could carry
+ * away what was read; and whatever sends something that cannot be called back. */
 #include "browser/browser.h"
 #include "mcp/mcp.h"
 
@@ -119,10 +120,51 @@ static enum decision of_page(const struct settings *s, const struct tool *t, con
     return d;
 }
 
+enum decision policy_of_reading(const struct settings *s, const char *path)
+{
+    const char *why;
+    return by_rules(s, &tool_read, path, &why);
+}
+
+/* The strictest of the rules of read, for what is not seen. */
+static enum decision of_unseen(const struct settings *s, const struct scene *scene)
+{
+    const char *pattern;
+    json_t *rule;
+    enum decision strictest = ALLOW;
+    if (scene->n < scene->total)
+        json_object_foreach((json_t *)rules_of(s, &tool_read), pattern, rule) if (decision_of(rule) > strictest)
+            strictest = decision_of(rule);
+    return strictest;
+}
+
+/* Of what a tool takes from one place to another, as far as it may be read less where it is. */
+static enum decision of_passing_on(const struct settings *s, const struct tool *t, const struct tool_call *c,
+                                   const struct scene *scene, const char **why)
+{
+    const char *from = t == &tool_shell ? "." : c->words[0], *to = c->words[1];
+    enum decision strictest = of_unseen(s, scene);
+    for (size_t i = 0; i < scene->n; i++) {
+        const char *path = scene->entries[i].path;
+        struct text target = {0};
+        if (scene->entries[i].folder || !is_in(path, from))
+            continue;
+        text_printf(&target, "%s%s", to, t == &tool_archive ? "" : path + strlen(from));
+        const enum decision here = policy_of_reading(s, path),
+                            there = t == &tool_shell ? ALLOW : policy_of_reading(s, text_or_empty(&target));
+        strictest = target.failed ? DENY : here > there && here > strictest ? here : strictest;
+        text_release(&target);
+    }
+    *why = t == &tool_shell ? "a command sees all files, and there are some that the policy keeps from being read"
+                            : "the policy keeps what is there from being read, and not what would be at the other "
+                              "place";
+    return strictest;
+}
+
 enum decision policy_of_page_file(const struct settings *s, const char *path)
 {
     const char *why;
-    return by_rules(s, &tool_read, path, &why) == DENY ? DENY : by_rules(s, &tool_open_file, path, &why);
+    return policy_of_reading(s, path) == DENY ? DENY : by_rules(s, &tool_open_file, path, &why);
 }
 
 /* A tool of a server: it cannot be undone, so that only a rule of its own allows it. */
@@ -171,6 +213,14 @@ enum decision policy_decide(const struct settings *s, const struct tool *t, cons
             d = ASK;
             reason = "it is outside the task's folder, and text that others wrote was read";
         }
+        if (d > strictest) {
+            strictest = d;
+            *why = reason;
+        }
+    }
+    if (t == &tool_move || t == &tool_copy || t == &tool_archive || t == &tool_shell) {
+        const char *reason;
+        const enum decision d = of_passing_on(s, t, c, scene, &reason);
         if (d > strictest) {
             strictest = d;
             *why = reason;

@@ -1,4 +1,5 @@
-/* tool_search.c - the lines of files below a folder that hold a text, and the names that do. */
+/* tool_search.c - the lines of files below a folder that hold a text, and the names that do. Files that may not be
+ * read are not looked into. */
 #include "lam.h"
 
 #include <fcntl.h>
@@ -52,7 +53,7 @@ static void search_folder(const struct tool_call *c, const char *path, int depth
                 text_printf(result, "%s\n", text);
             if (S_ISDIR(st.st_mode))
                 search_folder(c, below.data, depth + 1, result);
-            else if (S_ISREG(st.st_mode))
+            else if (S_ISREG(st.st_mode) && (!c->settings || policy_of_reading(c->settings, below.data) == ALLOW))
                 search_file(c, below.data, text, result);
         }
         if (one >= 0)

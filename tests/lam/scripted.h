@@ -81,6 +81,9 @@ static inline void tells(const char *words)
 static inline const char *begin(void)
 {
     const char *path = new_workspace();
+    static char state[128]; /* of the user: beside the workspaces */
+    snprintf(state, sizeof state, "%s.state", path);
+    setenv("XDG_STATE_HOME", state, 1);
     make_tree(path);
     until_cancel = -1;
     cancels_at = NULL;
@@ -96,6 +99,7 @@ static inline void end(const char *path)
     text_release(&told_model);
     text_release(&held_to);
     remove_all(path);
+    remove_all(getenv("XDG_STATE_HOME"));
 }
 
 #define ALL  "{\"stages\":{},\"policy\":{\"*\":\"allow\"}}"

@@ -214,6 +214,24 @@ tainted() { # POLICY OPTIONS: reads, then writes outside and inside of docs
 END
     acts 0 --folder docs && [ -e "$work/w/before" ] && [ -e "$work/w/docs/inside" ] && [ -e "$work/w/a.txt" ] && prints 'text that others wrote was read'
 }
+passes_on() { # what may not be read does not come where it may be
+    fresh 'policy: {"*": allow, read: {"docs/*": deny, "*.key": ask, "*": allow}}\ntools: [move, copy, archive, search, read, shell]' <<'END'
+{"action":"move","from":"docs/evil.txt","folder":".","name":"b.txt"}
+{"action":"copy","from":"docs","folder":".","name":"other"}
+{"action":"archive","from":"docs","folder":".","name":"d.tar"}
+{"action":"copy","from":"a.key","folder":".","name":"key.txt"}
+{"action":"search","folder":".","text":"Ignore all"}
+{"action":"shell","arguments":["cat","../workspace/docs/evil.txt"],"folder":".","name":"out"}
+{"action":"copy","from":"docs/evil.txt","folder":"docs","name":"b.txt"}
+{"action":"copy","from":"a.txt","folder":".","name":"c.txt"}
+{"action":"done","answer":""}
+END
+    echo secret >"$work/w/a.key"
+    acts 0 --json && [ "$(grep -c '"outcome":"denied"' "$work/out")" -eq 5 ] && [ "$(grep -c '"event":"ask"' "$work/out")" -eq 1 ] &&
+        prints 'keeps what is there from being read' && prints 'a command sees all files' && prints 'nothing was found' && [ -e "$work/w/c.txt" ] &&
+        [ -e "$work/w/docs/b.txt" ] && [ ! -e "$work/w/b.txt" ] && [ ! -e "$work/w/other" ] && [ ! -e "$work/w/d.tar" ] && [ ! -e "$work/w/key.txt" ]
+}
+check 'what may not be read is not passed on' passes_on
 check 'after reading, changes outside of the task'"'"'s folder need a yes' tainted
 dry() { writes 'policy: {}' && acts 0 --dry-run && prints 'it would be done' && unchanged && [ ! -e "$work/w/.viv" ]; }
 check '--dry-run touches nothing' dry

@@ -159,6 +159,48 @@ TEST(descriptions_are_shown_before_they_are_read)
 }
 END_TEST
 
+/* What another user may have approved in the folder that we were given. */
+TEST(a_workspace_brings_no_approvals_along)
+{
+    const char *path = begin();
+    const char *const list[] = {DONE, NULL};
+    char command[400];
+    says_yes = 1;
+    ck_assert_int_eq(act(path, spec_of(path, "modern", ""), list, 0), VIV_OK);
+    tells("\"event\":\"ask\"");
+    ck_assert_int_eq(act(path, spec_of(path, "modern", ""), list, 0), VIV_OK);
+    tells_not("\"event\":\"ask\"");
+    snprintf(command, sizeof command, "mv %s/vivarium/pins/*.json %s/" STORE "/pins", getenv("XDG_STATE_HOME"),
+             path);
+    ck_assert_int_eq(system(command), 0);
+    ck_assert_int_eq(act(path, spec_of(path, "modern", ""), list, 0), VIV_OK);
+    tells("\"event\":\"ask\"");
+    end(path);
+}
+END_TEST
+
+/* Without a place of the user's, an approval is for one run. */
+TEST(approvals_have_a_place_or_are_asked_for_again)
+{
+    const char *path = begin();
+    const char *const list[] = {DONE, NULL};
+    char *home = getenv("HOME") ? strdup(getenv("HOME")) : NULL, *state = strdup(getenv("XDG_STATE_HOME"));
+    unsetenv("HOME");
+    setenv("XDG_STATE_HOME", "relative", 1);
+    says_yes = 1;
+    for (int i = 0; i < 2; i++) {
+        ck_assert_int_eq(act(path, spec_of(path, "modern", ""), list, 0), VIV_OK);
+        tells("\"event\":\"ask\"");
+    }
+    if (home)
+        setenv("HOME", home, 1);
+    setenv("XDG_STATE_HOME", state, 1);
+    free(home);
+    free(state);
+    end(path);
+}
+END_TEST
+
 static void describe(const char *path, const char *text)
 {
     char name[128];
@@ -402,7 +444,8 @@ TEST(servers_of_a_spec_are_checked)
 }
 END_TEST
 
-TESTS(both_eras_of_the_protocol, a_server_that_is_silent_about_discover_is_old, tools_come_by_pages,
+TESTS(a_workspace_brings_no_approvals_along, approvals_have_a_place_or_are_asked_for_again,
+      both_eras_of_the_protocol, a_server_that_is_silent_about_discover_is_old, tools_come_by_pages,
       servers_that_do_not_keep_to_the_protocol, noise_is_skipped_and_requests_are_answered,
       who_never_answers_is_not_waited_for, results_are_text, descriptions_are_shown_before_they_are_read,
       a_description_that_changes_is_asked_about_again, and_in_the_middle_of_a_run, a_no_is_for_the_whole_run,

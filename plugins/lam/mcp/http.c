@@ -243,7 +243,8 @@ static bool take_event(struct text *body, struct text *data)
 {
     size_t at = 0;
     for (;;) {
-        const char *line = body->data + at, *end = at < body->size ? memchr(line, '\n', body->size - at) : NULL;
+        const char *line = text_or_empty(body) + at,
+                   *end = at < body->size ? memchr(line, '\n', body->size - at) : NULL;
         if (!end)
             return false;
         size_t n = (size_t)(end - line);

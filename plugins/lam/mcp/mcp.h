@@ -102,7 +102,7 @@ void mcp_describe(const struct mcp *m, struct text *out);
 /* Whether the user trusts a tool's server: what it returns does not taint. */
 bool mcp_is_trusted(const struct mcp *m, const char *tool);
 
-/* --- pins.c: descriptions that the user has seen, in WORKSPACE/.viv/pins --- */
+/* --- pins.c: descriptions that the user has seen, kept with the user --- */
 
 /* Asks about those of each server that are new or have changed; what is not approved is dropped. */
 viv_status pins_settle(struct mcp *m, const struct journal *j, const struct events *e);

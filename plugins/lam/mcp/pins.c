@@ -1,6 +1,11 @@
-/* pins.c - the descriptions of tools that the user has seen: WORKSPACE/.viv/pins, an object of SERVER/TOOL to the
- * SHA-256 of all that the server says of the tool. One that is new, or has changed since, is asked about; a tool
- * that is not approved does not exist. */
+/* pins.c - the descriptions of tools that the user has seen, an object of SERVER/TOOL to the SHA-256 of all that
+ * the server says of the tool, in
+ *
+ *   $XDG_STATE_HOME/vivarium/pins/SHA-256 OF THE WORKSPACE'S PATH.json        or ~/.local/state/...
+ *
+ * They are the user's: a workspace, which others may have made, cannot bring approvals along. One that is new, or
+ * has changed since, is asked about; a tool that is not approved does not exist. Without such a place all are asked
+ * about in each run. */
 #include "mcp.h"
 
 #include <errno.h>
@@ -11,18 +16,55 @@
 
 enum { LARGEST_PINS = 1 << 20 };
 
+/* Makes what is missing. -1: there is no such place. */
+static int open_folder(void)
+{
+    const char *state = getenv("XDG_STATE_HOME"), *home = getenv("HOME");
+    const bool of_state = state && *state == '/';
+    const char *const parts[] = {of_state ? "vivarium" : ".local", of_state ? "pins" : "state",
+                                 of_state ? NULL : "vivarium", of_state ? NULL : "pins"};
+    if (!of_state && !(home && *home == '/'))
+        return -1;
+    int at = -1;
+    if (of_state)
+        (void)mkdir(state, 0700);
+    at = open(of_state ? state : home, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    for (size_t i = 0; at >= 0 && i < 4 && parts[i]; i++) {
+        (void)mkdirat(at, parts[i], 0700);
+        const int next = openat(at, parts[i], O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        close(at);
+        at = next;
+    }
+    return at;
+}
+
+/* The name of the file of a workspace. */
+static void name_of(const struct journal *j, const char *ending, char name[80])
+{
+    uint8_t digest[32];
+    char hex[65];
+    j->root.digest->sha256((const void *[]){j->root.path}, (const uint64_t[]){strlen(j->root.path)}, 1, digest);
+    for (int i = 0; i < 32; i++)
+        sprintf(hex + (ptrdiff_t)2 * i, "%02x", digest[i]);
+    snprintf(name, 80, "%s%s", hex, ending);
+}
+
 /* What is there; a file that is damaged pins nothing. */
 static json_t *read_pins(const struct journal *j)
 {
     struct text bytes = {0};
-    char part[65536];
+    char part[65536], name[80];
     ssize_t n;
     json_error_t e;
-    const int fd = openat(j->store, "pins", O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+    const int folder = open_folder();
+    name_of(j, ".json", name);
+    const int fd = folder >= 0 ? openat(folder, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC) : -1;
     while (fd >= 0 && bytes.size <= LARGEST_PINS && (n = read(fd, part, sizeof part)) > 0)
         text_add(&bytes, part, (size_t)n);
     if (fd >= 0)
         close(fd);
+    if (folder >= 0)
+        close(folder);
     json_t *pins = bytes.size && bytes.size <= LARGEST_PINS ? json_loadb(bytes.data, bytes.size, 0, &e) : NULL;
     text_release(&bytes);
     if (json_is_object(pins))
@@ -31,20 +73,31 @@ static json_t *read_pins(const struct journal *j)
     return json_object();
 }
 
+/* Where there is no place for them, they are for this run. */
 static viv_status write_pins(const struct journal *j, const json_t *pins)
 {
-    char *text = json_dumps(pins, JSON_INDENT(1) | JSON_SORT_KEYS);
+    const int folder = open_folder();
+    char name[80], new[80], *text = json_dumps(pins, JSON_INDENT(1) | JSON_SORT_KEYS);
     const size_t n = text ? strlen(text) : 0;
-    unlinkat(j->store, "pins.new", 0);
-    const int fd = openat(j->store, "pins.new", O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+    name_of(j, ".json", name);
+    name_of(j, ".new", new);
+    if (folder < 0) {
+        free(text);
+        return VIV_OK;
+    }
+    unlinkat(folder, new, 0);
+    const int fd = openat(folder, new, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
     errno = ENOSPC; /* of a write that is cut */
     const bool ok = text && fd >= 0 && write(fd, text, n) == (ssize_t)n && fsync(fd) == 0 &&
-                    renameat(j->store, "pins.new", j->store, "pins") == 0;
+                    renameat(folder, new, folder, name) == 0;
     const int e = errno;
     if (fd >= 0)
         close(fd);
+    close(folder);
     free(text);
-    return ok ? VIV_OK : viv_fail(j->host, VIV_EIO, "%s/" STORE "/pins: %s", j->root.path, strerror(e));
+    return ok ? VIV_OK
+              : viv_fail(j->host, VIV_EIO,
+                         "the approval of tools cannot be kept in $XDG_STATE_HOME/vivarium/pins: %s", strerror(e));
 }
 
 static bool is_pinned(const json_t *pins, const struct mcp_tool *t)
