@@ -20,25 +20,28 @@ static viv_status give(const struct calls *c, uint32_t kind, const char *text, s
     return status == VIV_OK ? VIV_OK : error_take(err, status);
 }
 
-/* {"type": "function", "id": ..., "function": {"name": ..., "arguments": {...}}}: name and id are letters, digits
- * and signs; the arguments are as the model wrote them. */
+viv_status call_to_json(const struct dialect_event *e, struct buf *out, struct error *err)
+{
+    json_t *id = json_string(e->id);
+    char *quoted = id ? json_dumps(id, JSON_ENCODE_ANY) : NULL;
+    if (quoted)
+        buf_printf(out,
+                   "{\"type\": \"function\", \"id\": %s, \"function\": {\"name\": \"%s\", \"arguments\": ", quoted,
+                   e->name);
+    buf_append(out, e->text, e->size);
+    buf_puts(out, "}}");
+    const bool ok = quoted && !out->failed;
+    free(quoted);
+    json_decref(id);
+    return ok ? VIV_OK : error_nomem(err);
+}
+
 static viv_status give_call(const struct calls *c, const struct dialect_event *e, struct error *err)
 {
     struct buf text = {0};
-    json_t *id = json_string(e->id);
-    char *quoted = id ? json_dumps(id, JSON_ENCODE_ANY) : NULL;
-    viv_status status = quoted ? VIV_OK : error_nomem(err);
+    viv_status status = call_to_json(e, &text, err);
     if (status == VIV_OK)
-        buf_printf(&text,
-                   "{\"type\": \"function\", \"id\": %s, \"function\": {\"name\": \"%s\", \"arguments\": ", quoted,
-                   e->name);
-    buf_append(&text, e->text, e->size);
-    buf_puts(&text, "}}");
-    if (status == VIV_OK)
-        status = text.failed ? error_nomem(err)
-                             : give(c, VIV_EVENT_TOOL_CALL, buf_text(&text), text.size, e->index, err);
-    free(quoted);
-    json_decref(id);
+        status = give(c, VIV_EVENT_TOOL_CALL, buf_text(&text), text.size, e->index, err);
     buf_release(&text);
     return status;
 }

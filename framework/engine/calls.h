@@ -21,6 +21,10 @@ struct calls {
     bool finished; /* the text has ended */
 };
 
+/* Appends {"type": "function", "id": ..., "function": {"name": ..., "arguments": {...}}}: name and id are letters,
+ * digits and signs; the arguments are as the model wrote them. */
+viv_status call_to_json(const struct dialect_event *e, struct buf *out, struct error *err);
+
 /* The struct stays where it is until it is closed. Without tools, and for a model without a dialect, the request
  * and the sink are the caller's. */
 viv_status calls_open(struct calls *c, viv_model *m, const viv_request *request, const viv_sink *sink,

@@ -3,6 +3,7 @@
 
 #include "base/size.h"
 #include "base/text.h"
+#include "dialect/dialect.h"
 #include "engine/answer.h"
 #include "engine/request.h"
 #include "engine/script.h"
@@ -10,6 +11,7 @@
 #include "grammar/program.h"
 #include "spec/acting.h"
 
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -18,20 +20,41 @@ struct voice {
     char *name;
     viv_model *model;
     struct script *script;
+    struct dialect_list dialects; /* of a script that calls tools */
+    const struct dialect *dialect;
 };
+
+static viv_status find_dialect(struct generator *g, struct voice *v, const char *name, struct error *err)
+{
+    const struct spec_world *world;
+    viv_status status = engine_world(g->engine, &world, err);
+    if (status == VIV_OK)
+        status = dialects_read(world->directories, &v->dialects, err);
+    for (size_t i = 0; status == VIV_OK && i < v->dialects.n; i++)
+        if (strcmp(v->dialects.v[i]->name, name) == 0)
+            v->dialect = v->dialects.v[i];
+    return status != VIV_OK || v->dialect
+               ? status
+               : error_set(err, VIV_EINVAL, "%s: there is no dialect '%.100s' (viv tools lists them)", v->name,
+                           name);
+}
 
 static viv_status open_voice(struct generator *g, struct voice *v, struct error *err)
 {
-    char *answers = NULL;
-    viv_status status = text_ends_in(v->name, ".yaml") ? spec_read_answers(v->name, &answers, err) : VIV_OK;
+    char *answers = NULL, *dialect = NULL;
+    viv_status status =
+        text_ends_in(v->name, ".yaml") ? spec_read_answers(v->name, &answers, &dialect, err) : VIV_OK;
     if (status == VIV_OK && answers) {
-        status = script_open(answers, &v->script, err);
+        status = script_open(answers, dialect != NULL, &v->script, err);
+        if (status == VIV_OK && dialect)
+            status = find_dialect(g, v, dialect, err);
     } else if (status == VIV_OK) {
         status = engine_open_model(g->engine, g->options, v->name, &v->model, err);
         if (status == VIV_OK)
             status = engine_load_model(v->model, err);
     }
     free(answers);
+    free(dialect);
     return status;
 }
 
@@ -40,6 +63,7 @@ static void close_voice(struct voice *v)
     free(v->name);
     model_close(v->model);
     script_close(v->script);
+    dialects_release(&v->dialects);
 }
 
 static viv_status find_voice(struct generator *g, const char *use, struct voice **out, struct error *err)
@@ -88,6 +112,28 @@ static viv_status add_messages(struct request *r, viv_model *m, const viv_genera
     return status;
 }
 
+/* The one call of an answer, which keeps to functions in the model's own dialect. */
+static viv_status take_call(struct generator *g, const struct answer *a, struct error *err)
+{
+    if (a->n_calls != 1)
+        return error_set(err, VIV_EFORMAT,
+                         "the answer is no whole call of a tool after %" PRIu64 " tokens: raise its max_tokens",
+                         answer_n_tokens(a));
+    return buf_puts(&g->text, a->calls[0]) ? VIV_OK : error_nomem(err);
+}
+
+static viv_status set_functions(struct request *r, const viv_generation *what, struct error *err)
+{
+    if (!what->n_messages || !r->viv.messages[0]->role)
+        return error_set(err, VIV_EUNSUPPORTED,
+                         "a model without a chat template has no calls of its own: it acts by JSON (act_by: json)");
+    r->viv.tools = what->functions;
+    r->viv.variables = what->variables;
+    r->viv.tool_choice = "required";
+    r->viv.flags |= VIV_REQUEST_ONE_CALL;
+    return VIV_OK;
+}
+
 static viv_status ask(struct generator *g, viv_model *m, const viv_generation *what, uint64_t *n_tokens,
                       struct error *err)
 {
@@ -97,17 +143,33 @@ static viv_status ask(struct generator *g, viv_model *m, const viv_generation *w
     r.viv.grammar = what->grammar;
     r.viv.cancel = what->cancel;
     r.viv.max_tokens = what->max_tokens;
+    const bool calls = VIV_HAS(what, viv_generation, variables) && what->functions;
     viv_status status = add_messages(&r, m, what, err);
+    if (status == VIV_OK && calls)
+        status = set_functions(&r, what, err);
     if (status == VIV_OK)
         status = answer_ask(&a, m, &r.viv, err);
     if (status == VIV_OK && strcmp(a.reason, "cancelled") == 0)
         status = error_set(err, VIV_ECANCELLED, "cancelled");
-    if (status == VIV_OK && !buf_append(&g->text, buf_text(&a.text), a.text.size))
+    if (status == VIV_OK && calls)
+        status = take_call(g, &a, err);
+    else if (status == VIV_OK && !buf_append(&g->text, buf_text(&a.text), a.text.size))
         status = error_nomem(err);
     *n_tokens = answer_n_tokens(&a);
     answer_release(&a);
     request_release(&r);
     return status;
+}
+
+static viv_status ask_script(struct generator *g, const struct voice *v, const viv_generation *what,
+                             struct error *err)
+{
+    if (!VIV_HAS(what, viv_generation, variables) || !what->functions)
+        return script_next(v->script, what->grammar, &g->text, err);
+    if (!v->dialect)
+        return error_set(err, VIV_EINVAL, "%s: its answers call no tools: expected 'dialect', such as hermes",
+                         v->name);
+    return script_next_call(v->script, v->dialect, what->functions, &g->text, err);
 }
 
 static viv_status generate(const viv_generator *generator, const char *use, const viv_generation *what,
@@ -122,8 +184,7 @@ static viv_status generate(const viv_generator *generator, const char *use, cons
                             ? find_voice(g, use, &v, &err)
                             : error_set(&err, VIV_EABI, "viv_generator.generate: NULL");
     if (status == VIV_OK)
-        status = v->script ? script_next(v->script, what->grammar, &g->text, &err)
-                           : ask(g, v->model, what, n_tokens, &err);
+        status = v->script ? ask_script(g, v, what, &err) : ask(g, v->model, what, n_tokens, &err);
     if (status != VIV_OK) {
         error_leave(status, err.text);
         return status;

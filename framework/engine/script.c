@@ -16,9 +16,10 @@ struct script {
     FILE *file; /* may be a pipe, whose other end answers when it has seen what was asked */
     struct buf answer;
     size_t line; /* of the last answer */
+    bool paragraphs;
 };
 
-viv_status script_open(const char *path, struct script **out, struct error *err)
+viv_status script_open(const char *path, bool paragraphs, struct script **out, struct error *err)
 {
     struct script *s = calloc(1, sizeof *s);
     if (!s || !(s->path = strdup(path))) {
@@ -30,6 +31,7 @@ viv_status script_open(const char *path, struct script **out, struct error *err)
         script_close(s);
         return error_set(err, e == ENOENT ? VIV_ENOTFOUND : VIV_EIO, "%s: %s", path, strerror(e));
     }
+    s->paragraphs = paragraphs;
     *out = s;
     return VIV_OK;
 }
@@ -85,13 +87,19 @@ static viv_status check(const struct script *s, const viv_grammar *grammar, cons
     return status;
 }
 
-/* The next line, without its end. */
+/* The next line, without its end; or the next lines, up to an empty one. */
 static viv_status read_answer(struct script *s, struct error *err)
 {
     int c = EOF;
     buf_clear(&s->answer);
-    while (s->answer.size <= LONGEST_ANSWER && !s->answer.failed && (c = getc(s->file)) != EOF && c != '\n')
+    for (int before = '\n'; s->answer.size <= LONGEST_ANSWER && !s->answer.failed && (c = getc(s->file)) != EOF;
+         before = c) {
+        if (c == '\n' && (!s->paragraphs || before == '\n'))
+            break;
         buf_putc(&s->answer, (char)c);
+    }
+    if (s->paragraphs && s->answer.size && s->answer.data[s->answer.size - 1] == '\n')
+        s->answer.size--;
     if (s->answer.failed)
         return error_nomem(err);
     if (ferror(s->file))

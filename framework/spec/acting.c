@@ -162,23 +162,30 @@ viv_status spec_read_acting(const struct spec_world *world, const char *model, j
     return status;
 }
 
-viv_status spec_read_answers(const char *path, char **out, struct error *err)
+viv_status spec_read_answers(const char *path, char **out, char **dialect, struct error *err)
 {
     struct arena arena = {0};
     struct yaml *root;
-    char *found = NULL;
+    char *found = NULL, *named = NULL;
     viv_status status = read_root(&arena, path, &root, err);
-    const struct yaml *answers = status == VIV_OK ? yaml_get(root, "answers") : NULL;
+    const struct yaml *answers = status == VIV_OK ? yaml_get(root, "answers") : NULL,
+                      *name = answers ? yaml_get(root, "dialect") : NULL;
     if (answers) {
         status = document_check_keys(root, IN_SPEC, err);
         const char *beside = status == VIV_OK ? document_path_beside(&arena, path, answers->text) : NULL;
         found = beside ? strdup(beside) : NULL;
-        if (status == VIV_OK && !found)
+        named = name ? strdup(name->text) : NULL;
+        if (status == VIV_OK && (!found || (name && !named)))
             status = error_nomem(err);
     }
     arena_release(&arena);
-    if (status == VIV_OK)
+    if (status == VIV_OK) {
         *out = found;
+        *dialect = named;
+    } else {
+        free(found);
+        free(named);
+    }
     return status;
 }
 
@@ -189,5 +196,8 @@ viv_status spec_refuse_acting(const struct yaml *root, struct error *err)
     if (yaml_get(root, "answers"))
         return yaml_error(err, root->at, VIV_EUNSUPPORTED,
                           "answers in place of a model, which only stages of models that act can use");
+    if (yaml_get(root, "dialect"))
+        return yaml_error(err, root->at, VIV_EINVAL,
+                          "'dialect' is of 'answers': a model's own is found by its template");
     return VIV_OK;
 }

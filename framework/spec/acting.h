@@ -10,8 +10,8 @@
  * MODEL is no such spec. */
 struct spec_world;
 viv_status spec_read_acting(const struct spec_world *world, const char *model, json_t **out, struct error *err);
-/* The file of `answers`, malloc'ed; NULL where the spec has none. */
-viv_status spec_read_answers(const char *path, char **out, struct error *err);
+/* The file of `answers` and its `dialect`, malloc'ed; NULL where the spec has none. */
+viv_status spec_read_answers(const char *path, char **out, char **dialect, struct error *err);
 
 /* A model that acts computes nothing itself: an error where the document is such a spec, or `answers`. */
 struct yaml;

@@ -35,6 +35,10 @@ typedef struct viv_generation {
     const viv_grammar *grammar; /* what the text keeps to; or NULL */
     int64_t max_tokens;         /* -1: until the model ends */
     const uint32_t *cancel;     /* may become non-zero at any time; or NULL */
+    /* In place of a grammar: the text is a call of one of these functions, a JSON list as viv_request.tools, in the model's
+     * own dialect; it is given as VIV_PART_TOOL_CALL has it. NULL: none. variables: of the chat template, such as "tools",
+     * which the model reads in place of these; or NULL. */
+    const char *functions, *variables;
 } viv_generation;
 
 /* The host's: text from models. */

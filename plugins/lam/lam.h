@@ -316,6 +316,7 @@ struct settings {
         const char *use, *prompt; /* or NULL */
         json_t *schema;           /* or NULL */
         int64_t max_tokens;
+        bool native; /* of plan: the model calls tools in its own way */
     } stages[N_STAGES];
     const json_t *policy;  /* or NULL */
     const json_t *browser; /* what it may reach; or NULL */
@@ -376,6 +377,10 @@ enum decision policy_of_page_file(const struct settings *s, const char *path);
 /* The schema of the next action, over what is there. */
 json_t *action_schema(const struct settings *s, const struct scene *scene, const struct browser *browser,
                       const struct mcp *mcp);
+/* functions.c: the same as a list of functions; plain: as the model is shown them. New. */
+json_t *functions_of(const json_t *schema, const struct mcp *mcp, bool plain);
+/* The action of a call of a function; NULL: it is none. New. */
+json_t *action_of_function(const struct mcp *mcp, const json_t *call);
 /* The tools, for the prompt. */
 void action_describe(const struct settings *s, const struct browser *browser, const struct mcp *mcp,
                      struct text *out);

@@ -49,7 +49,8 @@ static viv_status read_stage(const struct reader *r, const char *name, const jso
     stage->on = !json_is_false(v);
     if (!json_is_object(v) && !json_is_false(v) && !json_is_null(v) && !json_is_true(v))
         return viv_fail(r->host, VIV_EINVAL, "%s: stage '%s': expected a mapping, or false", r->name, name);
-    const json_t *max = json_object_get(v, "max_tokens");
+    const json_t *max = json_object_get(v, "max_tokens"), *by = json_object_get(v, "act_by");
+    const char *how = json_string_value(by);
     stage->use = json_string_value(json_object_get(v, "use"));
     stage->prompt = json_string_value(json_object_get(v, "prompt"));
     stage->schema = json_object_get(v, "schema");
@@ -58,6 +59,10 @@ static viv_status read_stage(const struct reader *r, const char *name, const jso
                         name);
     if (max)
         stage->max_tokens = json_integer_value(max);
+    if (by && (i != PLAN || !how || (strcmp(how, "json") != 0 && strcmp(how, "native") != 0)))
+        return viv_fail(r->host, VIV_EINVAL, "%s: stage '%s': act_by: expected json or native, of the stage plan",
+                        r->name, name);
+    stage->native = how && strcmp(how, "native") == 0;
     if ((i == PERCEIVE || i == EXECUTE) && (stage->use || stage->prompt || stage->schema))
         return viv_fail(r->host, VIV_EINVAL, "%s: stage '%s' asks no model: it has no use, prompt or schema",
                         r->name, name);

@@ -49,8 +49,7 @@ static void forget_ids(json_t *v)
     json_array_foreach(v, i, item) forget_ids(item);
 }
 
-/* Whether a grammar can be made of it. */
-static bool can_be_kept(const struct mcp *m, const json_t *schema)
+bool mcp_can_be_kept(const struct mcp *m, const json_t *schema, uint64_t flags)
 {
     if (!VIV_HAS(m->generator, viv_generator, check) || !m->generator->check)
         return true;
@@ -59,7 +58,7 @@ static bool can_be_kept(const struct mcp *m, const json_t *schema)
                                  .kind = VIV_GRAMMAR_JSON_SCHEMA,
                                  .text = text,
                                  .size = text ? strlen(text) : 0,
-                                 .flags = VIV_GRAMMAR_LENIENT};
+                                 .flags = flags};
     const bool can = text && m->generator->check(m->generator, &grammar) == VIV_OK;
     free(text);
     return can;
@@ -74,7 +73,7 @@ static json_t *schema_of(const struct mcp *m, const json_t *tool)
     free(text);
     forget_ids(schema);
     json_object_set_new(schema, "type", json_string("object"));
-    if (can_be_kept(m, schema))
+    if (mcp_can_be_kept(m, schema, VIV_GRAMMAR_LENIENT))
         return schema;
     json_decref(schema);
     return json_pack("{s:s}", "type", "object");

@@ -87,6 +87,8 @@ struct mcp {
     struct mcp_tool *tools;
     size_t n_tools;
 };
+/* Whether a grammar can be made of a schema; flags: those of viv_grammar. */
+bool mcp_can_be_kept(const struct mcp *m, const json_t *schema, uint64_t flags);
 /* Starts the servers, and lists their tools. Fails when one cannot be had. generator: says which schemas can be
  * kept to. */
 viv_status mcp_open(const viv_host *host, const struct settings *s, const viv_generator *generator, int folder,
