@@ -37,6 +37,10 @@ struct step_frame {
     bool has_axes;                       /* some token is elsewhere than at its number */
     uint64_t n_rows, n_output_rows;
     bool dropping; /* this step has rows whose output is not returned */
+    void (*told)(void *told_ctx, uint64_t done, uint64_t total); /* of the caller, who wants to know; or NULL */
+    void *told_ctx;
+    pthread_t caller;
+    uint32_t told_node; /* the last one that was told */
     pthread_mutex_t lock;
     struct error error; /* the first failure of any worker */
 

@@ -113,11 +113,28 @@ static void drop_rows(const viv_model *m)
     }
 }
 
+/* Says how many layers of the step are done, before a worker that is the caller's own thread runs tasks of the
+ * next.
+ */
+static void tell_layer(struct step_frame *f, uint32_t node)
+{
+    const struct plan *plan = &f->run->plan;
+    const uint32_t first = plan->ops[0].node, last = plan->ops[plan->n_ops - 1].node;
+    if (node == f->told_node || node < first || node > last)
+        return;
+    const struct trail before = trail;
+    f->told_node = node;
+    f->told(f->told_ctx, node - first, UINT64_C(1) + last - first);
+    trail = before;
+}
+
 static viv_status op_run(const viv_step *step, uint32_t op, uint64_t first, uint64_t end, uint32_t worker)
 {
     const viv_model *m = step->ctx;
     struct step_frame *f = m->frame;
     const struct plan_op *o = &f->run->plan.ops[op];
+    if (f->told && pthread_equal(f->caller, pthread_self()))
+        tell_layer(f, o->node);
     if (o->node == PLAN_DROP_ROWS) {
         drop_rows(m);
         return VIV_OK;
@@ -267,6 +284,10 @@ static viv_status run(viv_model *m, const viv_rows *const *rows, uint32_t n, con
     f->step.tasks = op_tasks;
     f->step.run = op_run;
     f->step.cancel = cancel ? cancel : &never;
+    f->told = VIV_HAS(rows[0], viv_rows, told_ctx) ? rows[0]->told : NULL;
+    f->told_ctx = f->told ? rows[0]->told_ctx : NULL;
+    f->told_node = NONE;
+    f->caller = pthread_self();
     f->error.status = VIV_OK;
     f->guarded = NONE;
     status = schedule_step(m, &f->step, err);

@@ -89,7 +89,7 @@ static viv_status match(const struct vlm *v, const float *picture, const struct 
         rows[i] = &cosines[i];
     }
     if (status == VIV_OK)
-        status = vlm_run_stack(v, sequence, "match", rows, labels->n, NULL, cancel, logits, &n);
+        status = vlm_run_stack(v, sequence, "match", rows, labels->n, NULL, NULL, cancel, logits, &n);
     if (status == VIV_OK && (n != labels->n || v->sequences->stack_output(v->model, "match") != 1))
         status = viv_fail(v->host, VIV_ESHAPE, "the stack 'match' makes no one logit of each cosine");
     v->sequences->destroy(sequence);

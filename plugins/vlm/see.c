@@ -137,9 +137,15 @@ struct seeing {
     float *at;       /* where the next rows go */
 };
 
+/* Progress within a step. If the sink refuses it, its next event is refused, too. */
+static void tell_layers(void *sink, uint64_t done, uint64_t total)
+{
+    viv_emit_progress(sink, "layers", done, total);
+}
+
 viv_status vlm_run_stack(const struct vlm *v, viv_sequence *sequence, const char *stack,
-                         const float *const *vectors, uint64_t n, const viv_grid *grid, const uint32_t *cancel,
-                         const float **rows, uint64_t *n_rows)
+                         const float *const *vectors, uint64_t n, const viv_grid *grid, const viv_sink *sink,
+                         const uint32_t *cancel, const float **rows, uint64_t *n_rows)
 {
     uint8_t *all = malloc((size_t)n);
     if (!all)
@@ -151,7 +157,9 @@ viv_status vlm_run_stack(const struct vlm *v, viv_sequence *sequence, const char
                            .vectors = vectors,
                            .output_rows = all,
                            .stack = stack,
-                           .grid = grid};
+                           .grid = grid,
+                           .told = sink ? tell_layers : NULL,
+                           .told_ctx = (void *)sink};
     const viv_rows *const list[] = {&step};
     const viv_status status = v->sequences->step(v->model, list, 1, cancel, rows, n_rows);
     free(all);
@@ -169,7 +177,7 @@ viv_status vlm_run_next(const struct vlm *v, viv_sequence *sequence, const char 
         memcpy(copy, *rows, (size_t)(n * dim) * sizeof *copy);
         for (uint64_t r = 0; r < n; r++)
             vectors[r] = copy + r * dim;
-        status = vlm_run_stack(v, sequence, stack, vectors, n, NULL, cancel, rows, n_rows);
+        status = vlm_run_stack(v, sequence, stack, vectors, n, NULL, NULL, cancel, rows, n_rows);
     }
     free(vectors);
     free(copy);
@@ -178,8 +186,8 @@ viv_status vlm_run_next(const struct vlm *v, viv_sequence *sequence, const char 
 
 static viv_status run_patches(const struct vlm *v, viv_sequence *sequence, const struct vlm_values *values,
                               const struct vlm_picture *const *pictures, uint32_t n_pictures, struct vlm_rect rect,
-                              const viv_grid *grid, const uint32_t *cancel, float *patches, const float **vectors,
-                              const float **rows, uint64_t *n_rows)
+                              const viv_grid *grid, const viv_sink *sink, const uint32_t *cancel, float *patches,
+                              const float **vectors, const float **rows, uint64_t *n_rows)
 {
     const struct vlm_patching *p = &v->patching;
     const uint64_t n = grid->height * grid->width, dim = 3ull * p->frames * p->side * p->side;
@@ -192,13 +200,14 @@ static viv_status run_patches(const struct vlm *v, viv_sequence *sequence, const
     for (uint64_t i = 0; status == VIV_OK && i < grid->frames * n; i++)
         vectors[i] = patches + i * dim;
     if (status == VIV_OK)
-        status = vlm_run_stack(v, sequence, v->tower, vectors, grid->frames * n, grid, cancel, rows, n_rows);
+        status = vlm_run_stack(v, sequence, v->tower, vectors, grid->frames * n, grid, sink, cancel, rows, n_rows);
     return status == VIV_OK && v->projects ? vlm_run_next(v, sequence, "project", cancel, rows, n_rows) : status;
 }
 
 viv_status vlm_run_tower(const struct vlm *v, viv_sequence *sequence, const struct vlm_values *values,
                          const struct vlm_picture *const *pictures, uint32_t n_pictures, struct vlm_rect rect,
-                         const viv_grid *grid, const uint32_t *cancel, const float **rows, uint64_t *n_rows)
+                         const viv_grid *grid, const viv_sink *sink, const uint32_t *cancel, const float **rows,
+                         uint64_t *n_rows)
 {
     const struct vlm_patching *p = &v->patching;
     const uint64_t n = grid->frames * grid->height * grid->width, dim = 3ull * p->frames * p->side * p->side,
@@ -209,7 +218,7 @@ viv_status vlm_run_tower(const struct vlm *v, viv_sequence *sequence, const stru
     float *patches = malloc((size_t)(n * dim) * sizeof *patches);
     const float **vectors = malloc((size_t)n * sizeof *vectors);
     const viv_status status = patches && vectors ? run_patches(v, sequence, values, pictures, n_pictures, rect,
-                                                               grid, cancel, patches, vectors, rows, n_rows)
+                                                               grid, sink, cancel, patches, vectors, rows, n_rows)
                                                  : viv_fail(v->host, VIV_ENOMEM, "out of memory");
     free(patches);
     free(vectors);
@@ -224,10 +233,11 @@ static viv_status see_tile(struct seeing *s, uint32_t view, uint32_t tile, const
     const struct vlm_picture *canvas = &s->tiles->canvases[view];
     viv_grid grid;
     viv_status status = vlm_patch_grid(v, w, &grid);
-    if (status == VIV_OK && s->sink && s->tiles->n_parts > 1)
+    const bool alone = s->tiles->n_parts == 1; /* then progress is that of its layers */
+    if (status == VIV_OK && s->sink && !alone)
         status = viv_emit_progress(s->sink, "tiles", s->n_done++, vlm_plan_n_images(&s->tiles->plan));
     return status == VIV_OK ? vlm_run_tower(v, s->sequence, &v->values, &canvas, 1, vlm_tile(w, tile), &grid,
-                                            s->cancel, rows, n_rows)
+                                            alone ? s->sink : NULL, s->cancel, rows, n_rows)
                             : status;
 }
 
@@ -279,7 +289,7 @@ static viv_status join(struct seeing *s, uint32_t view, const float *tiles, uint
             const uint64_t tile = y / side * w->cols + x / side;
             vectors[n++] = tiles + ((tile * side + y % side) * side + x % side) * s->v->dim;
         }
-    status = vlm_run_stack(s->v, s->sequence, "tiles", vectors, n, &grid, s->cancel, &rows, &n_rows);
+    status = vlm_run_stack(s->v, s->sequence, "tiles", vectors, n, &grid, NULL, s->cancel, &rows, &n_rows);
     free(vectors);
     return status == VIV_OK ? take_rows(s, rows, n_rows, part->n_rows) : status;
 }

@@ -230,8 +230,8 @@ static viv_status see_group(const struct vlm *v, const struct clip *c, const str
         status = vlm_patch_grid(v, view, &grid);
     if (status == VIV_OK) {
         grid.frames = n / v->patching.frames;
-        status =
-            vlm_run_tower(v, sequence, &v->video_values, list, n, vlm_tile(view, 0), &grid, cancel, rows, n_rows);
+        status = vlm_run_tower(v, sequence, &v->video_values, list, n, vlm_tile(view, 0), &grid, NULL, cancel, rows,
+                               n_rows);
     }
     if (status == VIV_OK && stack)
         status = vlm_run_next(v, sequence, stack, cancel, rows, n_rows);

@@ -101,12 +101,13 @@ viv_status vlm_see(struct vlm *v, const viv_part *picture, const struct vlm_amon
  * has frames. */
 viv_status vlm_run_tower(const struct vlm *v, viv_sequence *sequence, const struct vlm_values *values,
                          const struct vlm_picture *const *pictures, uint32_t n, struct vlm_rect rect,
-                         const viv_grid *grid, const uint32_t *cancel, const float **rows, uint64_t *n_rows);
+                         const viv_grid *grid, const viv_sink *sink, const uint32_t *cancel, const float **rows,
+                         uint64_t *n_rows);
 /* n vectors through a stack, NULL: the graph. grid: NULL, as the stack before has left it in the sequence. *rows:
- * all that it makes, until the next step. */
+ * all that it makes, until the next step. sink: told of the layers that are done; or NULL */
 viv_status vlm_run_stack(const struct vlm *v, viv_sequence *sequence, const char *stack,
-                         const float *const *vectors, uint64_t n, const viv_grid *grid, const uint32_t *cancel,
-                         const float **rows, uint64_t *n_rows);
+                         const float *const *vectors, uint64_t n, const viv_grid *grid, const viv_sink *sink,
+                         const uint32_t *cancel, const float **rows, uint64_t *n_rows);
 /* Rows of the step before through a further stack. */
 viv_status vlm_run_next(const struct vlm *v, viv_sequence *sequence, const char *stack, const uint32_t *cancel,
                         const float **rows, uint64_t *n_rows);

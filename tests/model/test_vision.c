@@ -612,6 +612,43 @@ TEST(vision__two_turns_with_two_pictures_are_one_prompt_with_both)
 }
 END_TEST
 
+struct told {
+    uint64_t n, total;
+};
+
+static viv_status count_layers(struct answer *a, const viv_event *e, struct error *err)
+{
+    struct told *told = a->show_ctx;
+    (void)err;
+    if (e->kind != VIV_EVENT_PROGRESS || strcmp(e->text, "layers") != 0)
+        return VIV_OK;
+    ck_assert(told->n ? e->total == told->total && e->done == told->n : e->done == 0);
+    told->n++;
+    told->total = e->total;
+    return VIV_OK;
+}
+
+/* On one thread, each layer of the encoder is told once. */
+TEST(vision__progress_within_a_picture_is_that_of_layers)
+{
+    const struct prompt p = {.tokens = {5, 92, 90, 93, 7}, .n = 5, .n_pictures = 1};
+    open_host_of(NULL);
+    viv_model *m = load_seeing(source_path("tests/golden/vision/qwen2_vl"), 0, 0);
+    struct told told = {0};
+    struct answer a = {.show = count_layers, .show_ctx = &told};
+    struct request r;
+    struct error err;
+    ask_of(&r, m, &p, files[0], NULL);
+    r.viv.max_tokens = 1;
+    ck_assert_msg(answer_ask(&a, m, &r.viv, &err) == VIV_OK, "%s", err.text);
+    ck_assert(told.n > 5 && told.n == told.total);
+    answer_release(&a);
+    request_release(&r);
+    model_close(m);
+    engine_destroy(engine);
+}
+END_TEST
+
 /* The tokens of a text with one picture. */
 static void check_text_of_picture(const char *directory, const char *text, const int32_t *expected,
                                   uint64_t n_expected)
@@ -665,8 +702,8 @@ TESTS(vision__videos_are_seen_as_transformers_sees_them,
       vision__a_second_turn_with_a_second_picture_is_answered_as_transformers_does,
       vision__a_picture_that_was_seen_before_is_the_same,
       vision__two_turns_with_two_pictures_are_one_prompt_with_both,
-      vision__the_text_of_a_picture_of_any_size_has_its_rows, vision__prompts_become_the_tokens_of_transformers,
-      vision__labels_of_pictures_are_those_of_transformers,
+      vision__progress_within_a_picture_is_that_of_layers, vision__the_text_of_a_picture_of_any_size_has_its_rows,
+      vision__prompts_become_the_tokens_of_transformers, vision__labels_of_pictures_are_those_of_transformers,
       vision__a_picture_becomes_the_text_that_its_family_has_for_one,
       vision__rows_of_encoders_are_those_of_transformers, vision__logits_are_those_of_transformers,
       vision__answers_are_those_of_transformers_and_pictures_are_kept_by_what_they_show)
