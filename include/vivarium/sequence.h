@@ -48,8 +48,8 @@ typedef struct viv_rows {
      * leaves nothing in the sequence. */
     const char *stack;
     const viv_grid *grid; /* how the rows lie; NULL: as the stack before has left them in this sequence, or as one line */
-    /* Of the first rows of a step: told now and then, on the thread that runs the step, how many of its layers are done;
-     * or NULL. */
+    /* Of the first rows of a step: told now and then how many of its layers are done; or NULL.
+     * [setup: in step] */
     void (*told)(void *told_ctx, uint64_t done, uint64_t total);
     void *told_ctx;
 } viv_rows;
