@@ -126,18 +126,6 @@ viv_status acting_replay(const struct acting *a, const char *name, const char *b
     return ended(status, err);
 }
 
-viv_status acting_memory(const struct acting *a, const viv_memory *what, const struct acting_listener *listener,
-                         struct error *err)
-{
-    const viv_listener hears = listener_of(listener);
-    if (!VIV_HAS(a->table, viv_acting, memory) || !a->table->memory)
-        return lacks(a, "memory", err);
-    const struct trail before = trail_enter(a->architecture.plugin, "acting.memory");
-    const viv_status status = a->table->memory(host_viv(engine_host(a->engine)), what, &hears);
-    trail = before;
-    return ended(status, err);
-}
-
 viv_status acting_bench(const struct acting *a, const char *workspace, uint32_t rounds, const uint32_t *cancel,
                         const struct acting_listener *listener, struct error *err)
 {
@@ -157,6 +145,38 @@ static viv_status read_stages(struct engine *e, const char *model, json_t **out,
     const struct spec_world *world;
     const viv_status status = engine_world(e, &world, err);
     return status == VIV_OK ? spec_read_acting(world, model, out, err) : status;
+}
+
+static viv_status call_memory(const struct acting *a, const viv_memory *what,
+                              const struct acting_listener *listener, struct error *err)
+{
+    const viv_listener hears = listener_of(listener);
+    const struct trail before = trail_enter(a->architecture.plugin, "acting.memory");
+    const viv_status status = a->table->memory(host_viv(engine_host(a->engine)), what, &hears);
+    trail = before;
+    return ended(status, err);
+}
+
+viv_status acting_memory(const struct acting *a, const char *spec, const struct model_options *options,
+                         const viv_memory *what, const struct acting_listener *listener, struct error *err)
+{
+    struct generator generator = {0};
+    viv_memory whole = *what;
+    json_t *json = NULL;
+    if (!VIV_HAS(a->table, viv_acting, memory) || !a->table->memory)
+        return lacks(a, "memory", err);
+    viv_status status = spec ? read_stages(a->engine, spec, &json, err) : VIV_OK;
+    if (status == VIV_OK && spec && !json)
+        status = error_set(err, VIV_EINVAL, "%s: expected a spec with 'stages'", spec);
+    if (status == VIV_OK) {
+        generator_init(&generator, a->engine, options, NULL);
+        whole.use = json_string_value(json_object_get(json_object_get(json, "memory"), "use"));
+        whole.generator = &generator.table;
+        status = call_memory(a, &whole, listener, err);
+        generator_release(&generator);
+    }
+    json_decref(json);
+    return status;
 }
 
 /* A MODEL that is no such spec plans by itself, with what the architecture has for it. */

@@ -30,8 +30,10 @@ viv_status acting_prune(const struct acting *a, const viv_prune *what, const str
                         struct error *err);
 viv_status acting_log(const struct acting *a, const char *workspace, const struct acting_listener *listener,
                       struct error *err);
-viv_status acting_memory(const struct acting *a, const viv_memory *what, const struct acting_listener *listener,
-                         struct error *err);
+/* `spec`: whose `memory` names an encoder, which finds what is near in meaning, too; or NULL. The encoder is filled
+ * in here; options: what it is opened with. */
+viv_status acting_memory(const struct acting *a, const char *spec, const struct model_options *options,
+                         const viv_memory *what, const struct acting_listener *listener, struct error *err);
 
 /* Works on a task. `spec`: a spec with stages, or any MODEL, which then plans by itself. The task's spec and name
  * are filled in here; options: what its models are opened with. */

@@ -194,6 +194,49 @@ static viv_status generate(const viv_generator *generator, const char *use, cons
     return VIV_OK;
 }
 
+static viv_status ask_vector(struct generator *g, viv_model *m, const char *text, uint64_t size, struct error *err)
+{
+    struct request r;
+    struct answer a = {0};
+    request_init(&r, m);
+    r.viv.task = VIV_TASK_EMBED;
+    r.viv.flags = VIV_REQUEST_CUT;
+    viv_status status = request_add_message(&r, NULL, err);
+    if (status == VIV_OK)
+        status = request_add_part(&r, VIV_PART_TEXT, text, size, NULL, err);
+    if (status == VIV_OK)
+        status = answer_ask(&a, m, &r.viv, err);
+    if (status == VIV_OK && a.rows != 1)
+        status = error_set(err, VIV_EINVAL, "the model gives no vector for a text");
+    buf_clear(&g->text);
+    if (status == VIV_OK && !buf_append(&g->text, buf_text(&a.numbers), a.numbers.size))
+        status = error_nomem(err);
+    answer_release(&a);
+    request_release(&r);
+    return status;
+}
+
+static viv_status embed(const viv_generator *generator, const char *use, const char *text, uint64_t size,
+                        const float **vector, uint64_t *dim)
+{
+    struct generator *g = generator->ctx;
+    struct voice *v = NULL;
+    struct error err;
+    viv_status status = find_voice(g, use, &v, &err);
+    if (status == VIV_OK && !v->model)
+        status =
+            error_set(&err, VIV_EINVAL, "%s: expected a model that gives vectors of texts, found answers", v->name);
+    if (status == VIV_OK)
+        status = ask_vector(g, v->model, text, size, &err);
+    if (status != VIV_OK) {
+        error_leave(status, err.text);
+        return status;
+    }
+    *vector = (const float *)(const void *)buf_text(&g->text);
+    *dim = g->text.size / sizeof **vector;
+    return VIV_OK;
+}
+
 static viv_status check(const viv_generator *generator, const viv_grammar *grammar)
 {
     struct program *program = NULL;
@@ -214,7 +257,7 @@ static viv_status check(const viv_generator *generator, const viv_grammar *gramm
 void generator_init(struct generator *g, struct engine *e, const struct model_options *options, const char *use)
 {
     *g = (struct generator){
-        .table = {.struct_size = sizeof g->table, .ctx = g, .generate = generate, .check = check},
+        .table = {.struct_size = sizeof g->table, .ctx = g, .generate = generate, .check = check, .embed = embed},
         .engine = e,
         .options = options,
         .use = use};

@@ -62,8 +62,8 @@ static viv_status check_items(const struct yaml *map, enum key_context context, 
 /* Keys of models that compute. */
 static viv_status check_top(const struct yaml *root, struct error *err)
 {
-    static const char *const known[] = {"viv",   "architecture", "title",   "source",  "use", "stages",
-                                        "tools", "policy",       "sandbox", "browser", "mcp", "limits"};
+    static const char *const known[] = {"viv",    "architecture", "title",   "source", "use",    "stages", "tools",
+                                        "policy", "sandbox",      "browser", "mcp",    "memory", "limits"};
     for (uint32_t i = 0; i < root->n; i++) {
         bool is_known = strncmp(root->keys[i], "x-", 2) == 0;
         for (size_t k = 0; k < sizeof known / sizeof *known; k++)
@@ -82,7 +82,8 @@ static viv_status check_top(const struct yaml *root, struct error *err)
 
 static viv_status check(const struct yaml *root, struct error *err)
 {
-    const struct yaml *limits = yaml_get(root, "limits"), *browser = yaml_get(root, "browser");
+    const struct yaml *limits = yaml_get(root, "limits"), *browser = yaml_get(root, "browser"),
+                      *memory = yaml_get(root, "memory");
     viv_status status = check_top(root, err);
     if (status == VIV_OK)
         status = check_items(yaml_get(root, "stages"), IN_STAGE, err);
@@ -92,6 +93,8 @@ static viv_status check(const struct yaml *root, struct error *err)
         status = check_items(yaml_get(root, "mcp"), IN_SERVER, err);
     if (status == VIV_OK && limits)
         status = document_check_keys(limits, IN_LIMITS, err);
+    if (status == VIV_OK && memory)
+        status = document_check_keys(memory, IN_MEMORY, err);
     return status;
 }
 
@@ -111,6 +114,8 @@ static viv_status convert(struct arena *arena, const char *path, const struct ya
     const char *name;
     json_t *v = json_of_yaml(root), *stage;
     viv_status status = v ? resolve(arena, path, v, err) : error_nomem(err);
+    if (status == VIV_OK && json_object_get(v, "memory"))
+        status = resolve(arena, path, json_object_get(v, "memory"), err);
     json_object_foreach(json_object_get(v, "stages"), name, stage) if (status == VIV_OK) status =
         resolve(arena, path, stage, err);
     if (status == VIV_OK)

@@ -26,6 +26,7 @@ enum key_context {
     IN_STAGE,
     IN_BROWSER,
     IN_SERVER,
+    IN_MEMORY,
     IN_LIMITS,
     N_KEY_CONTEXTS
 };

@@ -237,7 +237,7 @@ static json_t *defs_schema(struct schema *s, const struct layer_set *set)
         {IN_TRANSFORM, "transform"}, {IN_BY_NAMING, "by_naming"}, {IN_SPLIT, "split"},   {IN_PERMUTE, "permute"},
         {IN_REFUSE, "refusal"},      {IN_STACK, "stack"},         {IN_USE, "use"},       {IN_REPEAT, "repeat"},
         {IN_SWITCH, "switch"},       {IN_STAGE, "stage"},         {IN_LIMITS, "limits"}, {IN_BROWSER, "browser"},
-        {IN_SERVER, "server"}};
+        {IN_SERVER, "server"},       {IN_MEMORY, "memory"}};
     json_t *defs = json_object();
     put(s, defs, "text", json_pack("{s:s}", "type", "string"));
     put(s, defs, "expression", json_pack("{s:[sss]}", "type", "string", "number", "boolean"));

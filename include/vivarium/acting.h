@@ -52,6 +52,10 @@ typedef struct viv_generator {
                            const char **text, uint64_t *size, uint64_t *n_tokens);
     /* Whether text can keep to a grammar; else the sentence says why not. [setup: in viv_acting.act, on its thread] */
     viv_status (*check)(const struct viv_generator *generator, const viv_grammar *grammar);
+    /* The vector of a text, by the encoder that `use` names. *vector, [dim], lives until the next call.
+     * [setup: in viv_acting.act and viv_acting.memory, on its thread] */
+    viv_status (*embed)(const struct viv_generator *generator, const char *use, const char *text, uint64_t size,
+                        const float **vector, uint64_t *dim);
 } viv_generator;
 
 enum {
@@ -95,6 +99,8 @@ typedef struct viv_memory {
     const char *workspace;
     const char *words; /* tell those that have any of these; NULL: all */
     uint64_t forget;   /* forget this one, and tell so; 0: none */
+    const char *use;   /* tell also those that are near by this encoder; or NULL */
+    const viv_generator *generator; /* that has it; or NULL */
 } viv_memory;
 
 typedef struct viv_acting {

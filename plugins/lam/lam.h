@@ -246,6 +246,7 @@ struct tool_call {
     struct browser *browser;         /* of a tool that acts on pages */
     bool sends;                      /* `sends` of the tool has said so */
     struct mcp *mcp;                 /* of calls; or NULL */
+    const viv_generator *generator;  /* or NULL */
 };
 struct tool {
     const char *name, *summary;
@@ -321,6 +322,7 @@ struct settings {
     const json_t *policy;  /* or NULL */
     const json_t *browser; /* what it may reach; or NULL */
     const json_t *servers; /* by name; or NULL */
+    const char *encoder;   /* of memory; or NULL */
     uint64_t offered;      /* bit i: tools[i] may be used */
     enum sandbox_mode sandbox;
     int64_t steps, tokens, seconds, repeats, names, result, history, command_seconds, command_memory,

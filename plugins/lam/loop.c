@@ -509,7 +509,8 @@ static viv_status step(struct loop *l)
                                     .settings = &l->settings,
                                     .cancel = l->task->cancel,
                                     .browser = l->browser,
-                                    .mcp = &l->mcp};
+                                    .mcp = &l->mcp,
+                                    .generator = l->dry ? NULL : l->generator};
         status = execute(l, &s);
         if (status == VIV_OK)
             status = conclude(l, &s, text);

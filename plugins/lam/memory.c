@@ -6,13 +6,15 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <math.h>
 #include <sqlite3.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
 
-enum { APPLICATION = 0x5656494d /* "VVIM" */, FORMAT = 1, LONGEST_TEXT = 10000, MOST_MEMORIES = 100000 };
+enum { APPLICATION = 0x5656494d /* "VVIM" */, FORMAT = 2, LONGEST_TEXT = 10000, MOST_MEMORIES = 100000 };
+enum { BATCH = 256, MOST_RANKED = 100 /* by each of words and vectors */, RANK_OFFSET = 60, MOST_DIM = 1 << 16 };
 #define FILE_NAME STORE "/memory.db"
 
 struct memory {
@@ -20,10 +22,15 @@ struct memory {
     sqlite3 *db;
 };
 
+/* The vector of a memory by an encoder, as floats of this machine. */
+#define VECTORS                                                                                                    \
+    "CREATE TABLE vectors (id INTEGER, encoder TEXT, vector BLOB, PRIMARY KEY (id, encoder)) WITHOUT ROWID;"
 /* The words are cut as FTS5's unicode61 does: letters and digits, without case and accents. */
-static const char schema[] = "BEGIN IMMEDIATE;"
-                             "CREATE VIRTUAL TABLE memories USING fts5(text, run UNINDEXED, time UNINDEXED);"
-                             "PRAGMA application_id = 1448495437; PRAGMA user_version = 1; COMMIT;";
+static const char schema[] =
+    "BEGIN IMMEDIATE;"
+    "CREATE VIRTUAL TABLE memories USING fts5(text, run UNINDEXED, time UNINDEXED);" VECTORS
+    "PRAGMA application_id = 1448495437; PRAGMA user_version = 2; COMMIT;";
+static const char upgrade[] = "BEGIN IMMEDIATE;" VECTORS "PRAGMA user_version = 2; COMMIT;";
 
 static viv_status failed(const struct memory *m, const char *what)
 {
@@ -59,6 +66,8 @@ static viv_status prepare(const struct memory *m)
     if (application != APPLICATION)
         return viv_fail(m->root->host, VIV_EFORMAT, "%s/" FILE_NAME ": a database of another program, not a memory",
                         m->root->path);
+    if (version == 1)
+        return sqlite3_exec(m->db, upgrade, NULL, NULL, NULL) == SQLITE_OK ? VIV_OK : failed(m, "written");
     return version == FORMAT ? VIV_OK
                              : viv_fail(m->root->host, VIV_EUNSUPPORTED,
                                         "%s/" FILE_NAME ": a memory of version %d, made by a newer Vivarium",
@@ -106,7 +115,159 @@ void memory_close(struct memory *m)
     free(m);
 }
 
-viv_status memory_add(struct memory *m, int64_t run, const char *text, int64_t *id)
+/* --- vectors ------------------------------------------------------------------------------------------------ */
+
+static viv_status embed(const struct memory *m, const struct encoder *e, const char *text, const float **vector,
+                        uint64_t *dim)
+{
+    const viv_status status = e->generator->embed(e->generator, e->use, text, strlen(text), vector, dim);
+    return status != VIV_OK || (*dim > 0 && *dim <= MOST_DIM)
+               ? status
+               : viv_fail(m->root->host, VIV_ELIMIT, "memory: an encoder of %" PRIu64 " dimensions", *dim);
+}
+
+static viv_status put_vector(struct memory *m, const struct encoder *e, int64_t id, const char *text)
+{
+    sqlite3_stmt *s = NULL;
+    const float *vector;
+    uint64_t dim;
+    const viv_status status = embed(m, e, text, &vector, &dim);
+    if (status != VIV_OK)
+        return status;
+    const bool ok =
+        sqlite3_prepare_v2(m->db, "INSERT OR REPLACE INTO vectors VALUES (?, ?, ?)", -1, &s, NULL) == SQLITE_OK &&
+        sqlite3_bind_int64(s, 1, id) == SQLITE_OK &&
+        sqlite3_bind_text(s, 2, e->use, -1, SQLITE_STATIC) == SQLITE_OK &&
+        sqlite3_bind_blob(s, 3, vector, (int)(dim * sizeof *vector), SQLITE_STATIC) == SQLITE_OK &&
+        sqlite3_step(s) == SQLITE_DONE;
+    sqlite3_finalize(s);
+    return ok ? VIV_OK : failed(m, "written");
+}
+
+/* Some of the memories without a vector of this encoder; *n of them. The texts are malloc'ed. */
+static viv_status find_bare(struct memory *m, const struct encoder *e, int64_t ids[BATCH], char *texts[BATCH],
+                            size_t *n)
+{
+    static const char bare[] = "SELECT rowid, text FROM memories WHERE rowid NOT IN "
+                               "(SELECT id FROM vectors WHERE encoder = ?1) LIMIT ?2";
+    sqlite3_stmt *s = NULL;
+    int step = SQLITE_ERROR;
+    *n = 0;
+    if (sqlite3_prepare_v2(m->db, bare, -1, &s, NULL) == SQLITE_OK &&
+        sqlite3_bind_text(s, 1, e->use, -1, SQLITE_STATIC) == SQLITE_OK &&
+        sqlite3_bind_int64(s, 2, BATCH) == SQLITE_OK)
+        while (*n < BATCH && (step = sqlite3_step(s)) == SQLITE_ROW) {
+            const char *text = (const char *)sqlite3_column_text(s, 1);
+            ids[*n] = sqlite3_column_int64(s, 0);
+            texts[*n] = strdup(text && text_is_utf8(text, strlen(text)) ? text : "");
+            if (!texts[*n])
+                break;
+            ++*n;
+        }
+    sqlite3_finalize(s);
+    return step == SQLITE_DONE || *n == BATCH ? VIV_OK : failed(m, "read");
+}
+
+/* Of memories of runs without this encoder. */
+static viv_status make_vectors(struct memory *m, const struct encoder *e)
+{
+    int64_t ids[BATCH];
+    char *texts[BATCH];
+    size_t n = BATCH;
+    viv_status status = VIV_OK;
+    while (status == VIV_OK && n == BATCH) {
+        status = find_bare(m, e, ids, texts, &n);
+        if (status == VIV_OK && n && sqlite3_exec(m->db, "BEGIN IMMEDIATE", NULL, NULL, NULL) != SQLITE_OK)
+            status = failed(m, "written");
+        for (size_t i = 0; i < n; i++) {
+            if (status == VIV_OK)
+                status = put_vector(m, e, ids[i], texts[i]);
+            free(texts[i]);
+        }
+        if (n && !sqlite3_get_autocommit(m->db) && /* what was made stays */
+            sqlite3_exec(m->db, "COMMIT", NULL, NULL, NULL) != SQLITE_OK && status == VIV_OK)
+            status = failed(m, "written");
+    }
+    return status;
+}
+
+struct ranked {
+    int64_t id;
+    double score;
+};
+
+static int by_score(const void *a, const void *b)
+{
+    const struct ranked *x = a, *y = b;
+    return x->score != y->score ? (x->score < y->score) - (x->score > y->score) : (x->id > y->id) - (x->id < y->id);
+}
+
+static double cosine(const float *a, const float *b, uint64_t dim)
+{
+    double ab = 0, aa = 0, bb = 0;
+    for (uint64_t i = 0; i < dim; i++) {
+        ab += (double)a[i] * b[i];
+        aa += (double)a[i] * a[i];
+        bb += (double)b[i] * b[i];
+    }
+    return aa > 0 && bb > 0 ? ab / sqrt(aa * bb) : NAN;
+}
+
+/* The nearest ones, the best first. */
+static viv_status rank_by_vectors(struct memory *m, const struct encoder *e, const char *words,
+                                  struct ranked out[MOST_RANKED], size_t *n)
+{
+    struct ranked *all = NULL;
+    sqlite3_stmt *s = NULL;
+    const float *vector;
+    float *other = NULL; /* a blob may lie anywhere */
+    uint64_t dim;
+    size_t count = 0, capacity = 0;
+    int step = SQLITE_ERROR;
+    *n = 0;
+    viv_status status = make_vectors(m, e);
+    if (status == VIV_OK)
+        status = embed(m, e, words, &vector, &dim);
+    if (status == VIV_OK && !(other = malloc(dim * sizeof *other)))
+        status = viv_fail(m->root->host, VIV_ENOMEM, "out of memory");
+    if (status != VIV_OK)
+        return status;
+    if (sqlite3_prepare_v2(m->db, "SELECT id, vector FROM vectors WHERE encoder = ?", -1, &s, NULL) == SQLITE_OK &&
+        sqlite3_bind_text(s, 1, e->use, -1, SQLITE_STATIC) == SQLITE_OK)
+        while ((step = sqlite3_step(s)) == SQLITE_ROW) {
+            const void *blob = sqlite3_column_blob(s, 1);
+            const bool fits = blob && (uint64_t)sqlite3_column_bytes(s, 1) == dim * sizeof *vector;
+            if (fits)
+                memcpy(other, blob, dim * sizeof *other);
+            const double score = fits ? cosine(vector, other, dim) : NAN;
+            if (isnan(score))
+                continue;
+            if (count == capacity) {
+                capacity = 2 * capacity + 256;
+                struct ranked *more = realloc(all, capacity * sizeof *more);
+                if (!more)
+                    break;
+                all = more;
+            }
+            all[count++] = (struct ranked){sqlite3_column_int64(s, 0), score};
+        }
+    status = step == SQLITE_DONE  ? VIV_OK
+             : step == SQLITE_ROW ? viv_fail(m->root->host, VIV_ENOMEM, "out of memory")
+                                  : failed(m, "read");
+    sqlite3_finalize(s);
+    if (count)
+        qsort(all, count, sizeof *all, by_score);
+    *n = status == VIV_OK ? count < MOST_RANKED ? count : MOST_RANKED : 0;
+    if (*n)
+        memcpy(out, all, *n * sizeof *out);
+    free(other);
+    free(all);
+    return status;
+}
+
+/* --- memories ----------------------------------------------------------------------------------------------- */
+
+viv_status memory_add(struct memory *m, const struct encoder *e, int64_t run, const char *text, int64_t *id)
 {
     sqlite3_stmt *s = NULL;
     if (!*text || strlen(text) > LONGEST_TEXT)
@@ -125,7 +286,7 @@ viv_status memory_add(struct memory *m, int64_t run, const char *text, int64_t *
                     sqlite3_bind_int64(s, 3, time(NULL)) == SQLITE_OK && sqlite3_step(s) == SQLITE_DONE;
     sqlite3_finalize(s);
     *id = sqlite3_last_insert_rowid(m->db);
-    return ok ? VIV_OK : failed(m, "written");
+    return !ok ? failed(m, "written") : e->use ? put_vector(m, e, *id, text) : VIV_OK;
 }
 
 /* Each word quoted, so that none is an operator of FTS5. */
@@ -157,7 +318,62 @@ static viv_status tell_rows(struct memory *m, sqlite3_stmt *s, recollect tell, v
     return status == VIV_OK && step != SQLITE_DONE ? failed(m, "read") : status;
 }
 
-viv_status memory_search(struct memory *m, const char *words, int64_t most, recollect tell, void *ctx)
+/* Adds 1 / (60 + rank) to the score of one. */
+static void fuse(struct ranked *all, size_t *n, int64_t id, size_t rank)
+{
+    size_t i = 0;
+    while (i < *n && all[i].id != id)
+        i++;
+    if (i == *n)
+        all[(*n)++] = (struct ranked){id, 0};
+    all[i].score += 1.0 / (double)(RANK_OFFSET + rank + 1);
+}
+
+static viv_status rank_by_words(struct memory *m, const char *query, struct ranked *all, size_t *n)
+{
+    sqlite3_stmt *s = NULL;
+    int step = SQLITE_ERROR;
+    if (sqlite3_prepare_v2(m->db, "SELECT rowid FROM memories WHERE memories MATCH ?1 ORDER BY rank LIMIT ?2", -1,
+                           &s, NULL) == SQLITE_OK &&
+        sqlite3_bind_text(s, 1, query, -1, SQLITE_STATIC) == SQLITE_OK &&
+        sqlite3_bind_int64(s, 2, MOST_RANKED) == SQLITE_OK)
+        for (size_t rank = 0; (step = sqlite3_step(s)) == SQLITE_ROW && rank < MOST_RANKED; rank++)
+            fuse(all, n, sqlite3_column_int64(s, 0), rank);
+    sqlite3_finalize(s);
+    return step == SQLITE_DONE ? VIV_OK : failed(m, "read");
+}
+
+static viv_status tell_one(struct memory *m, int64_t id, recollect tell, void *ctx)
+{
+    sqlite3_stmt *s = NULL;
+    const viv_status status =
+        sqlite3_prepare_v2(m->db, "SELECT rowid, text, run, time FROM memories WHERE rowid = ?", -1, &s, NULL) ==
+                    SQLITE_OK &&
+                sqlite3_bind_int64(s, 1, id) == SQLITE_OK
+            ? tell_rows(m, s, tell, ctx)
+            : failed(m, "read");
+    sqlite3_finalize(s);
+    return status;
+}
+
+static viv_status search_both(struct memory *m, const struct encoder *e, const char *words, const char *query,
+                              int64_t most, recollect tell, void *ctx)
+{
+    struct ranked near[MOST_RANKED], all[2 * MOST_RANKED];
+    size_t n_near = 0, n = 0;
+    viv_status status = rank_by_words(m, query, all, &n);
+    if (status == VIV_OK)
+        status = rank_by_vectors(m, e, words, near, &n_near);
+    for (size_t i = 0; i < n_near; i++)
+        fuse(all, &n, near[i].id, i);
+    qsort(all, n, sizeof *all, by_score);
+    for (size_t i = 0; status == VIV_OK && i < n && (int64_t)i < most; i++)
+        status = tell_one(m, all[i].id, tell, ctx);
+    return status;
+}
+
+viv_status memory_search(struct memory *m, const struct encoder *e, const char *words, int64_t most, recollect tell,
+                         void *ctx)
 {
     static const char all[] = "SELECT rowid, text, run, time FROM memories ORDER BY rowid DESC LIMIT ?2",
                       some[] = "SELECT rowid, text, run, time FROM memories WHERE memories MATCH ?1 ORDER BY rank "
@@ -169,6 +385,11 @@ viv_status memory_search(struct memory *m, const char *words, int64_t most, reco
     if (words && !query.size)
         return viv_fail(m->root->host, VIV_EINVAL, "which memories: expected words");
     viv_status status = query.failed ? viv_fail(m->root->host, VIV_ENOMEM, "out of memory") : VIV_OK;
+    if (status == VIV_OK && words && e->use) {
+        status = search_both(m, e, words, query.data, most, tell, ctx);
+        text_release(&query);
+        return status;
+    }
     if (status == VIV_OK && (sqlite3_prepare_v2(m->db, words ? some : all, -1, &s, NULL) != SQLITE_OK ||
                              (words && sqlite3_bind_text(s, 1, query.data, -1, SQLITE_STATIC) != SQLITE_OK) ||
                              sqlite3_bind_int64(s, 2, most) != SQLITE_OK))
@@ -188,8 +409,13 @@ viv_status memory_forget(struct memory *m, int64_t id)
                     sqlite3_bind_int64(s, 1, id) == SQLITE_OK && sqlite3_step(s) == SQLITE_DONE;
     const int n = sqlite3_changes(m->db);
     sqlite3_finalize(s);
+    sqlite3_stmt *v = NULL;
+    const bool also = ok &&
+                      sqlite3_prepare_v2(m->db, "DELETE FROM vectors WHERE id = ?", -1, &v, NULL) == SQLITE_OK &&
+                      sqlite3_bind_int64(v, 1, id) == SQLITE_OK && sqlite3_step(v) == SQLITE_DONE;
+    sqlite3_finalize(v);
     /* The index has the words until its parts are merged. */
-    if (!ok ||
+    if (!also ||
         sqlite3_exec(m->db, "INSERT INTO memories (memories) VALUES ('optimize')", NULL, NULL, NULL) != SQLITE_OK)
         return failed(m, "written");
     return n > 0 ? VIV_OK
@@ -211,15 +437,16 @@ void memory_close(struct memory *m)
     (void)m;
 }
 
-viv_status memory_add(struct memory *m, int64_t run, const char *text, int64_t *id)
+viv_status memory_add(struct memory *m, const struct encoder *e, int64_t run, const char *text, int64_t *id)
 {
-    (void)m, (void)run, (void)text, (void)id;
+    (void)m, (void)e, (void)run, (void)text, (void)id;
     return VIV_EUNSUPPORTED;
 }
 
-viv_status memory_search(struct memory *m, const char *words, int64_t most, recollect tell, void *ctx)
+viv_status memory_search(struct memory *m, const struct encoder *e, const char *words, int64_t most, recollect tell,
+                         void *ctx)
 {
-    (void)m, (void)words, (void)most, (void)tell, (void)ctx;
+    (void)m, (void)e, (void)words, (void)most, (void)tell, (void)ctx;
     return VIV_EUNSUPPORTED;
 }
 

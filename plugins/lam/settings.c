@@ -217,6 +217,9 @@ viv_status settings_read(const viv_host *host, const char *name, const char *jso
         status = browser_check(host, name, s.browser);
     if (status == VIV_OK)
         status = read_servers(&r, json_object_get(s.json, "mcp"), &s);
+    s.encoder = json_string_value(json_object_get(json_object_get(s.json, "memory"), "use"));
+    if (status == VIV_OK && json_object_get(s.json, "memory") && !s.encoder)
+        status = viv_fail(host, VIV_EINVAL, "%s: memory: expected {use: ENCODER}", name);
     s.policy = json_object_get(s.json, "policy");
     if (status == VIV_OK && s.policy)
         status = check_policy(&r, s.policy);

@@ -6,6 +6,12 @@
 
 enum { MOST_RECALLED = 20 };
 
+struct encoder encoder_of(const struct settings *s, const viv_generator *g)
+{
+    const bool can = s && g && VIV_HAS(g, viv_generator, embed) && g->embed;
+    return (struct encoder){can ? g : NULL, can ? s->encoder : NULL};
+}
+
 static viv_status show(const struct tool_call *c, struct text *out)
 {
     text_printf(out, "+ %s\n", c->words[0]);
@@ -14,11 +20,12 @@ static viv_status show(const struct tool_call *c, struct text *out)
 
 static viv_status remember(const struct tool_call *c, struct text *result)
 {
+    const struct encoder e = encoder_of(c->settings, c->generator);
     struct memory *m;
     int64_t id = 0;
     viv_status status = memory_open(c->root, true, &m);
     if (status == VIV_OK)
-        status = memory_add(m, (int64_t)c->journal->n_runs, c->words[0], &id);
+        status = memory_add(m, &e, (int64_t)c->journal->n_runs, c->words[0], &id);
     if (status == VIV_OK)
         text_printf(result, "it is remembered\n");
     memory_close(m);
@@ -33,10 +40,11 @@ static viv_status add_line(void *ctx, const struct recollection *r)
 
 static viv_status recall(const struct tool_call *c, struct text *result)
 {
+    const struct encoder e = encoder_of(c->settings, c->generator);
     struct memory *m;
     viv_status status = memory_open(c->root, false, &m);
     if (status == VIV_OK && m)
-        status = memory_search(m, c->words[0], MOST_RECALLED, add_line, result);
+        status = memory_search(m, &e, c->words[0], MOST_RECALLED, add_line, result);
     if (status == VIV_OK && !result->size)
         text_printf(result, "nothing is remembered of that\n");
     memory_close(m);
@@ -69,6 +77,8 @@ static viv_status tell(void *ctx, const struct recollection *r)
 viv_status lam_memory(const viv_host *host, const viv_memory *what, const viv_listener *listener)
 {
     struct events e = {host, listener, -1, 0};
+    const bool encodes = VIV_HAS(what, viv_memory, generator) && what->generator;
+    const struct encoder encoder = {encodes ? what->generator : NULL, encodes ? what->use : NULL};
     struct root root;
     struct memory *m = NULL;
     viv_status status = root_open(host, what->workspace, &root);
@@ -81,7 +91,7 @@ viv_status lam_memory(const viv_host *host, const viv_memory *what, const viv_li
         status =
             viv_fail(host, VIV_ENOTFOUND, "workspace %s: there is no memory %" PRIu64, root.path, what->forget);
     else if (status == VIV_OK && m)
-        status = memory_search(m, what->words, INT64_MAX, tell, &e);
+        status = memory_search(m, &encoder, what->words, INT64_MAX, tell, &e);
     if (status == VIV_OK && what->forget)
         status = events_tell(&e, json_pack("{s:s, s:I}", "event", "forgotten", "memory", (json_int_t)what->forget));
     memory_close(m);

@@ -9,7 +9,7 @@
 
 struct memory_options {
     struct common common;
-    const char *workspace, *architecture;
+    const char *workspace, *architecture, *spec;
     bool json;
 };
 
@@ -17,6 +17,9 @@ static const struct memory_options defaults = {.common = COMMON_DEFAULTS, .works
 
 #define OPT(field) offsetof(struct memory_options, field)
 static const struct option table[] = {WORKSPACE_OPTION(OPT(workspace), "default: this one"),
+                                      {"spec", 0, OPTION_STRING, OPT(spec), "SPEC",
+                                       .help = "the spec of a model that acts: with the encoder of its `memory`, "
+                                               "search finds what is near in meaning, too"},
                                       ARCHITECTURE_OPTION(OPT(architecture)),
                                       JSON_OPTION(OPT(json), "one object for each text, one per line"),
                                       {0}};
@@ -32,8 +35,9 @@ static int ask(const struct arguments *a, const char *words, uint64_t forget)
     struct acting acting;
     struct error err = {0};
     viv_status status = acting_open_world(&o, &options->common, options->architecture, &acting, &err);
+    const struct model_options models = cli_model_options(&o, &options->common);
     if (status == VIV_OK)
-        status = acting_memory(&acting, &what, &listener, &err);
+        status = acting_memory(&acting, options->spec, &models, &what, &listener, &err);
     return cli_close_opened(&o, status, &err);
 }
 
@@ -78,6 +82,7 @@ const struct command command_memory = {
     .options_size = sizeof(struct memory_options),
     .examples = "viv memory list --workspace ~/inbox\n"
                 "viv memory search invoices -w ~/inbox --json\n"
+                "viv memory search bills -w ~/inbox --spec lam.yaml\n"
                 "viv memory forget 3 -w ~/inbox",
     .group = GROUP_RUN,
     .main = run,

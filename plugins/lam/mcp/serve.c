@@ -362,6 +362,7 @@ static char *spec_for_others(const char *spec)
     json_object_set_new(v, "stages", json_object());
     json_object_del(v, "mcp");
     json_object_del(v, "browser");
+    json_object_del(v, "memory");
     if (!json_is_object(limits) && json_object_set_new(v, "limits", json_object()) == 0)
         limits = json_object_get(v, "limits");
     for (size_t i = 0; i < sizeof lifted / sizeof *lifted; i++)

@@ -1,0 +1,84 @@
+#!/bin/sh
+# Memories that are found by words and by meaning: an encoder of the spec makes vectors, and both ranks count.
+set -u
+[ -w /dev/shm ] && TMPDIR=${TMPDIR:-/dev/shm} && export TMPDIR # all that is done is synced
+. "${VIV_SOURCE:-.}/tests/cli/checks.sh"
+"$viv" plugin list 2>/dev/null | grep -q lam || { echo 'built without lam'; exit 77; }
+
+mkdir "$work/w" "$work/spec"
+printf 'viv: 1\nanswers: answers\n' >"$work/spec/script.yaml"
+printf 'viv: 1\nuse: bert\ncheckpoint: %s\n' "$(realpath "$source/tests/golden/bert-old")" >"$work/spec/encoder.yaml"
+# spec MEMORY
+spec() { printf 'viv: 1\narchitecture: lam\nuse: script.yaml\nstages: {}\npolicy: {"*": allow}\ntools: [remember, recall]\n%b\n' "$1" >"$work/spec/lam.yaml"; }
+act() { # with the answers of standard input
+    cat >"$work/spec/answers"
+    bounded "$viv" act "$work/spec/lam.yaml" -p 'A task' -w "$work/w" --yes --json
+}
+prints() { grep -qF -- "$1" "$work/out" || { echo "no '$1' in:"; cat "$work/out" "$work/err"; return 1; }; }
+complains() { grep -qF -- "$1" "$work/err" || { echo "no '$1' in:"; cat "$work/err"; return 1; }; }
+# finds COUNT FIRST WORD...: by both
+finds() {
+    count=$1 first=$2
+    shift 2
+    ends 0 "$viv" memory search "$@" -w "$work/w" --spec "$work/spec/lam.yaml" --json && [ "$(wc -l <"$work/out")" -eq "$count" ] &&
+        head -n 1 "$work/out" | grep -qF "\"text\":\"$first\"" || { cat "$work/out"; return 1; }
+}
+
+spec ''
+remembers() {
+    act <<'END'
+{"action":"remember","text":"the quick brown fox"}
+{"action":"remember","text":"a lazy dog"}
+{"action":"done","answer":""}
+END
+}
+check 'texts are remembered without an encoder' remembers
+if grep -q 'built without SQLite' "$work/out"; then
+    echo 'built without SQLite'
+    exit 77
+fi
+spec 'memory: {use: encoder.yaml}'
+later() {
+    act <<'END'
+{"action":"remember","text":"invoices go to the folder bills"}
+{"action":"recall","words":"the quick brown fox"}
+{"action":"done","answer":""}
+END
+    prints '"text":"- the quick brown fox\n- ' && prints '- a lazy dog' && prints '- invoices go'
+}
+check 'a model recalls what is near, the best first, also what was remembered before there was an encoder' later
+words_alone() { ends 0 "$viv" memory search zebra -w "$work/w" && [ ! -s "$work/out" ]; }
+check 'words alone find nothing where there are none' words_alone
+check 'vectors do' finds 3 'the quick brown fox' the quick brown FOX
+check 'of one word in common, and what is near' finds 3 'a lazy dog' lazy dog a
+check 'a text is nearest to itself' finds 3 'invoices go to the folder bills' invoices go to the folder bills
+same() {
+    finds 3 'a lazy dog' a lazy dog && cp "$work/out" "$work/first" && finds 3 'a lazy dog' a lazy dog && cmp -s "$work/first" "$work/out"
+}
+check 'the same is found each time' same
+forgets() { ends 0 "$viv" memory forget 2 -w "$work/w" && finds 2 'the quick brown fox' fox && ! grep -q lazy "$work/out"; }
+check 'what is forgotten is not found by its vector' forgets
+dry() {
+    printf '%s\n' '{"action":"recall","words":"zebra"}' '{"action":"done","answer":""}' >"$work/spec/answers"
+    before=$(sha256sum "$work/w/.viv/memory.db")
+    ends 0 "$viv" act "$work/spec/lam.yaml" -p x -w "$work/w" --dry-run --json && prints 'nothing is remembered' &&
+        [ "$before" = "$(sha256sum "$work/w/.viv/memory.db")" ]
+}
+check 'a dry run makes no vectors' dry
+
+# --- specs ---------------------------------------------------------------------------------------------------------
+no_encoder() { # MEMORY WORDS
+    spec "$1"
+    ends 1 "$viv" memory search fox -w "$work/w" --spec "$work/spec/lam.yaml" && complains "$2"
+}
+check 'answers are no encoder' no_encoder 'memory: {use: script.yaml}' 'gives vectors of texts'
+check 'nor is a model that writes' no_encoder 'memory: {use: shakespeare}' 'vectors'
+wrong() { # MEMORY WORDS
+    spec "$1"
+    fails "$2" "$viv" spec check "$work/spec/lam.yaml"
+}
+check 'a memory names one' wrong 'memory: {}' "use"
+check 'and nothing else' wrong 'memory: {use: a, size: 3}' 'size'
+check 'a spec that acts is wanted' fails "expected a spec with 'stages'" "$viv" memory search x -w "$work/w" --spec "$work/spec/encoder.yaml"
+
+finish
