@@ -38,6 +38,12 @@ bool text_is_utf8(const char *text, size_t n);
 size_t text_cut(const char *text, size_t size, size_t n);
 
 struct mcp; /* mcp/mcp.h */
+
+/* Who else than the host may end an action. */
+struct stopper {
+    bool (*wants)(void *ctx);
+    void *ctx;
+};
 struct text {
     char *data; /* terminated once anything was added */
     size_t size, capacity;
@@ -243,6 +249,7 @@ struct tool_call {
     size_t limit;              /* bytes of the result, at most */
     const struct settings *settings; /* of a command */
     const uint32_t *cancel;          /* or NULL */
+    const struct stopper *stopper;   /* or NULL */
     struct browser *browser;         /* of a tool that acts on pages */
     bool sends;                      /* `sends` of the tool has said so */
     struct mcp *mcp;                 /* of calls; or NULL */
@@ -270,6 +277,10 @@ struct tool {
     viv_status (*effect)(const struct tool_call *c, struct text *out);
     viv_status (*run)(const struct tool_call *c, struct text *result);
 };
+static inline bool is_stopped(const uint32_t *cancel, const struct stopper *s)
+{
+    return viv_is_cancelled(cancel) || (s && s->wants(s->ctx));
+}
 extern const struct tool tool_list, tool_read, tool_search, tool_write, tool_append, tool_move, tool_copy,
     tool_make_folder, tool_delete, tool_shell, tool_remember, tool_recall, tool_call, tool_archive;
 extern const struct tool tool_open, tool_open_file, tool_click, tool_click_at, tool_hover, tool_type, tool_select,
@@ -396,6 +407,9 @@ viv_status lam_prune(const viv_host *host, const viv_prune *what, const viv_list
 viv_status lam_undo(const viv_host *host, const viv_undo *what, const viv_listener *listener);
 viv_status lam_act(const viv_host *host, const viv_act *task, const viv_generator *generator,
                    const viv_listener *listener);
+/* The same; a stopper (or NULL) ends an action, which has failed then, and not the run. */
+viv_status lam_act_for(const viv_host *host, const viv_act *task, const viv_generator *generator,
+                       const viv_listener *listener, const struct stopper *stopper);
 viv_status lam_serve(const viv_host *host, const viv_act *task, int32_t input, int32_t output,
                      const viv_listener *listener);
 viv_status lam_memory(const viv_host *host, const viv_memory *what, const viv_listener *listener);

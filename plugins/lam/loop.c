@@ -65,8 +65,9 @@ struct loop {
     struct text context; /* what intent and decompose have said */
     struct text history; /* what was done, and what came of it */
     size_t room;         /* bytes of a prompt, at most: the model's context holds no more */
-    json_t *chosen;      /* the text of each action: how often it was chosen */
-    bool tainted;        /* text that others wrote was read */
+    const struct stopper *stopper;
+    json_t *chosen; /* the text of each action: how often it was chosen */
+    bool tainted;   /* text that others wrote was read */
     int64_t n_steps, n_tokens;
     int doubts;
     int64_t begin;
@@ -351,7 +352,8 @@ static viv_status use_tool(struct loop *l, struct step *s)
     s->outcome = status != VIV_OK ? "failed" : imagine ? "imagined" : "done";
     if (status != VIV_OK || imagine)
         text_printf(&s->result, "%s\n", imagine && status == VIV_OK ? "it would be done" : o.sentence);
-    return is_fatal(status) || l->journal.broken ? status : VIV_OK;
+    const bool stopped = status == VIV_ECANCELLED && l->stopper && !viv_is_cancelled(l->task->cancel);
+    return (is_fatal(status) && !stopped) || l->journal.broken ? status : VIV_OK;
 }
 
 static viv_status execute(struct loop *l, struct step *s)
@@ -508,6 +510,7 @@ static viv_status step(struct loop *l)
                                     .limit = (size_t)l->settings.result,
                                     .settings = &l->settings,
                                     .cancel = l->task->cancel,
+                                    .stopper = l->stopper,
                                     .browser = l->browser,
                                     .mcp = &l->mcp,
                                     .generator = l->dry ? NULL : l->generator};
@@ -617,11 +620,18 @@ static viv_status end(struct loop *l, viv_status status, bool begun)
 viv_status lam_act(const viv_host *host, const viv_act *task, const viv_generator *generator,
                    const viv_listener *listener)
 {
+    return lam_act_for(host, task, generator, listener, NULL);
+}
+
+viv_status lam_act_for(const viv_host *host, const viv_act *task, const viv_generator *generator,
+                       const viv_listener *listener, const struct stopper *stopper)
+{
     struct loop l = {.host = host,
                      .task = task,
                      .generator = generator,
                      .events = {host, listener, -1, 0},
                      .room = LONGEST_PROMPT,
+                     .stopper = stopper,
                      .dry = (task->flags & VIV_ACT_DRY_RUN) != 0,
                      .chosen = json_object()};
     if (!text_is_utf8(task->task, strlen(task->task))) {

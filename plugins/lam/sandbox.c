@@ -92,7 +92,7 @@ static bool await(const struct sandbox *s, const struct attempt *a, struct sandb
         open = open && take_output(a->out, o);
         if (fds[0].revents)
             return read(a->report, r, sizeof *r) == (ssize_t)sizeof *r;
-        o->how = viv_is_cancelled(s->cancel) ? CANCELLED : clock_ms() >= end ? TIMED_OUT : ENDED;
+        o->how = is_stopped(s->cancel, s->stopper) ? CANCELLED : clock_ms() >= end ? TIMED_OUT : ENDED;
         if (o->how != ENDED) {
             *r = (struct report){.kind = REPORT_ENDED};
             return true;

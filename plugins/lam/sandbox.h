@@ -28,6 +28,7 @@ struct sandbox {
     size_t n_names;
     int64_t seconds, memory, processes; /* memory: MiB of a process */
     const uint32_t *cancel;             /* or NULL */
+    const struct stopper *stopper;      /* or NULL */
     bool browser; /* a program of many processes, for which /proc is whole, and which does not see the workspace */
 };
 struct sandbox_outcome {

@@ -36,7 +36,7 @@ static bool put(struct archive *a, const void *bytes, size_t n)
 {
     const char *at = bytes;
     ssize_t wrote = 0;
-    if (viv_is_cancelled(a->call->cancel))
+    if (is_stopped(a->call->cancel, a->call->stopper))
         return fail(a, ECANCELED);
     while (n && (wrote = write(a->fd, at, n)) > 0) {
         at += wrote;

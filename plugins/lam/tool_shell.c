@@ -58,7 +58,8 @@ static viv_status prepare(const struct tool_call *c, struct sandbox *s)
                           .seconds = settings->command_seconds,
                           .memory = settings->command_memory,
                           .processes = settings->command_processes,
-                          .cancel = c->cancel};
+                          .cancel = c->cancel,
+                          .stopper = c->stopper};
     return folder >= 0 && names_read(folder, &s->names, &s->n_names) ? VIV_OK : root_fail(c->root, "list", ".");
 }
 

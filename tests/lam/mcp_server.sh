@@ -123,6 +123,7 @@ while IFS= read -r line; do
         esac
         ;;
     *'"method":"notifications/initialized"'*) ready=yes ;;
+    *'"method":"notifications/cancelled"'*) printf '%s\n' "$line" >"$folder/cancelled" ;;
     *'"method":"tools/list"'*)
         case $mode$ready in legacy | old | mute) refuse ;; *) tools ;; esac
         ;;

@@ -117,6 +117,13 @@ TEST(who_never_answers_is_not_waited_for)
     ck_assert_ptr_nonnull(strstr(sentence, "server 's': initialize: no answer in 1 seconds"));
     ck_assert_int_eq(echo(path, "silent_call", ",\"limits\":{\"call_seconds\":1}"), VIV_OK);
     tells("tools/call: no answer in 1 seconds");
+    struct text said = {0};
+    struct root r;
+    ck_assert_int_eq(root_open(&host, path, &r), VIV_OK);
+    ck_assert_int_eq(file_load(&r, "cancelled", 1000, &said), VIV_OK); /* the server hears of it */
+    ck_assert_ptr_nonnull(strstr(said.data, "\"requestId\":3,"));
+    text_release(&said);
+    root_close(&r);
     ck_assert_int_eq(echo(path, "babbles", ",\"limits\":{\"call_seconds\":3}"), VIV_OK); /* there is always more */
     tells("tools/call: no answer in 3 seconds");
     end(path);

@@ -83,6 +83,35 @@ many() { # more calls than a model may make, and the same one again and again
         i=$((i + 1))
     done | serve && [ "$(wc -l <"$work/out")" -eq 100 ]
 }
+cancel() { printf '{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":%s,"reason":"x"}}\n' "$1"; }
+queued() { # a call that is cancelled before it was begun is not done, and not answered
+    { call 1 write '{"path":"docs/a","text":"a"}'; call 2 write '{"path":"docs/b","text":"b"}'; cancel 2; cancel 7; call 3 write '{"path":"docs/c","text":"c"}'; } >"$work/calls"
+    serve --yes <"$work/calls" && [ "$(wc -l <"$work/out")" -eq 2 ] && prints '"id":1,"result"' && prints '"id":3,"result"' &&
+        [ -e "$work/w/docs/a" ] && [ ! -e "$work/w/docs/b" ] && [ -e "$work/w/docs/c" ]
+}
+under_way() { # one that goes on is ended
+    printf 'viv: 1\narchitecture: lam\nstages: {}\ntools: [read, shell]\npolicy: {shell: allow}\n' >"$work/lam.yaml"
+    rm -rf "$work/w"
+    mkdir -p "$work/w"
+    echo text >"$work/w/a.txt"
+    mkfifo "$work/calls.fifo"
+    timeout "$seconds" "$viv" mcp "$work/lam.yaml" --yes -w "$work/w" <"$work/calls.fifo" >"$work/out" 2>"$work/err" &
+    viv_pid=$!
+    exec 9>"$work/calls.fifo"
+    call 1 shell '{"arguments":["sh","-c","touch begun; sleep 1000"],"to":"out"}' >&9
+    for _ in $(seq 600); do
+        { [ -e "$work/w/.viv/kept/new/begun" ] || grep -q '"id":1,' "$work/out"; } && break
+        sleep 0.1
+    done
+    cancel 1 >&9
+    call 2 read '{"path":"a.txt"}' >&9
+    exec 9>&-
+    wait $viv_pid
+    got=$?
+    rm "$work/calls.fifo"
+    grep -q 'there are neither namespaces' "$work/out" && { echo 'skipped: this kernel has no sandbox' >&2; return 0; }
+    [ $got -eq 0 ] && [ "$(wc -l <"$work/out")" -eq 1 ] && prints '"id":2,"result"' && [ ! -e "$work/w/out" ] && [ ! -e "$work/w/.viv/kept/new" ]
+}
 dry() { writes | serve --yes --dry-run && prints 'it would be done' && [ -e "$work/w/a.txt" ] && [ ! -e "$work/w/.viv" ]; }
 long() { ! head -c 6000000 /dev/zero | tr '\0' x | serve && grep -q 'more than 4 MiB' "$work/err"; }
 check 'the new era' new_era
@@ -94,6 +123,8 @@ check '--yes allows it' all_yes
 check 'and it is undone' undone
 check 'the transcript has it' says 'delete docs/b.txt' "$viv" replay "$work/w/.viv/runs/1.jsonl"
 check 'many calls' many
+check 'a call that is cancelled before it begins' queued
+check 'a call that is cancelled while it goes on' under_way
 check '--dry-run touches nothing' dry
 check 'a line without an end' long
 check 'no workspace' ends 2 "$viv" mcp

@@ -105,13 +105,13 @@ static viv_status too_slow(struct mcp_client *c, const char *method)
                     c->seconds);
 }
 
-/* The server may stop working on it. */
+/* The server may stop working on it. (Its own cancellations are of requests that were answered at once.) */
 static void give_up(struct mcp_client *c, json_int_t id)
 {
     (void)send_message(c,
-                       json_pack("{s:s, s:s, s:{s:I, s:s}}", "jsonrpc", "2.0", "method", "notifications/cancelled",
-                                 "params", "requestId", id, "reason", "no longer wanted"),
-                       NULL, NULL, clock_ms());
+                       json_pack("{s:s, s:s, s:{s:I, s:s}}", "jsonrpc", "2.0", "method", CANCELLED, "params",
+                                 "requestId", id, "reason", "no longer wanted"),
+                       CANCELLED, NULL, clock_ms() + 1000);
 }
 
 viv_status client_request(struct mcp_client *c, const char *method, json_t *params, const char *tool,

@@ -349,13 +349,18 @@ static viv_status http_send(struct mcp_client *c, const char *text, size_t n, co
 {
     struct http *h = c->state;
     const struct http reading = *h;
-    if (method) {
+    const bool cancels = method && strcmp(method, CANCELLED) == 0;
+    if (cancels && c->modern) { /* who hangs up has cancelled */
+        hang_up(h);
+        return VIV_OK;
+    }
+    if (method && !cancels) {
         hang_up(h); /* of an answer that nobody waits for */
         return post(c, text, n, method, tool, deadline);
     }
     h->fd = -1;
     h->in = h->body = (struct text){0};
-    const viv_status status = post(c, text, n, NULL, NULL, deadline);
+    const viv_status status = post(c, text, n, cancels ? method : NULL, NULL, deadline);
     hang_up(h);
     *h = reading;
     return status;

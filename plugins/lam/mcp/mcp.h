@@ -11,7 +11,8 @@
 
 #include <sys/types.h>
 
-#define MODERN "2026-07-28" /* the first version without sessions, and the one that is spoken */
+#define MODERN    "2026-07-28" /* the first version without sessions, and the one that is spoken */
+#define CANCELLED "notifications/cancelled"
 enum {
     LONGEST_MESSAGE = 4 << 20, /* bytes */
     MOST_NOISE = 10000,        /* messages in a row that are no answer */

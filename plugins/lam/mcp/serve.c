@@ -2,7 +2,10 @@
  *
  * The agent takes the place of the model: each of its calls is the next action of a run (loop.c), so that policy,
  * journal, transcript and undo are those of any run. Its requests are read when the loop asks for an action; what
- * comes of it goes back when the loop tells the result. The run ends when the input does. */
+ * comes of it goes back when the loop tells the result. The run ends when the input does.
+ *
+ * A call that the agent cancels (notifications/cancelled) is not begun, or ended where it can be, and not answered;
+ * what it has done until then is in the journal. */
 #include "mcp.h"
 
 #include <errno.h>
@@ -33,6 +36,8 @@ struct service {
     struct text action; /* for the loop */
     json_t *pending;    /* the id of the call that the loop works on */
     bool modern;        /* that call is */
+    bool cancelled;     /* so is it */
+    size_t looked;      /* bytes of `in` in which no cancellation of it is */
 };
 
 /* --- messages ----------------------------------------------------------------------------------------------- */
@@ -105,6 +110,42 @@ static viv_status read_line(struct service *s, char **line, size_t *n)
             return VIV_OK;
         }
     }
+}
+
+/* --- cancelled calls ---------------------------------------------------------------------------------------- */
+
+/* Whether a line says that the call is cancelled. */
+static bool cancels(const struct service *s, const char *line, size_t n)
+{
+    static const char method[] = "notifications/cancelled";
+    json_error_t e;
+    json_t *v = memmem(line, n, method, sizeof method - 1) ? json_loadb(line, n, 0, &e) : NULL;
+    const char *said = json_string_value(json_object_get(v, "method"));
+    const json_t *id = json_object_get(json_object_get(v, "params"), "requestId");
+    const bool is = said && strcmp(said, method) == 0 && id && json_equal(id, s->pending);
+    json_decref(v);
+    return is;
+}
+
+/* Looks at what has come meanwhile, and leaves it there. */
+static bool wants_to_stop(void *ctx)
+{
+    struct service *s = ctx;
+    struct pollfd p = {.fd = s->input, .events = POLLIN};
+    char bytes[65536];
+    if (s->in.size <= LONGEST_MESSAGE && poll(&p, 1, 0) > 0) {
+        const ssize_t got = read(s->input, bytes, sizeof bytes);
+        if (got > 0)
+            text_add(&s->in, bytes, (size_t)got);
+    }
+    while (s->pending && !s->cancelled && s->looked < s->in.size) {
+        const char *line = s->in.data + s->looked, *end = memchr(line, '\n', s->in.size - s->looked);
+        if (!end)
+            break;
+        s->cancelled = cancels(s, line, (size_t)(end - line));
+        s->looked += (size_t)(end - line) + 1;
+    }
+    return s->cancelled;
 }
 
 /* --- tools -------------------------------------------------------------------------------------------------- */
@@ -226,10 +267,17 @@ static viv_status take_call(struct service *s, json_t *id, const json_t *params,
                    ? refuse(s, id, BAD_PARAMS, why)
                    : reply(s, id, text_result(said, strlen(said), true), modern);
     }
-    text_add(&s->action, text, strlen(text));
-    free(text);
     s->pending = json_incref(id);
     s->modern = modern;
+    s->cancelled = false;
+    s->looked = 0;
+    if (wants_to_stop(s)) {
+        json_decref(s->pending);
+        s->pending = NULL;
+    } else {
+        text_add(&s->action, text, strlen(text));
+    }
+    free(text);
     return s->action.failed ? viv_fail(s->host, VIV_ENOMEM, "out of memory") : VIV_OK;
 }
 
@@ -337,7 +385,9 @@ static viv_status tell(const viv_listener *listener, const char *json, uint64_t 
     if (kind && outcome && strcmp(kind, "result") == 0) {
         const bool failed = strcmp(outcome, "done") != 0 && strcmp(outcome, "imagined") != 0;
         s->pending = NULL;
-        status = reply(s, id, text_result(json_string_value(text), json_string_length(text), failed), s->modern);
+        status = s->cancelled ? VIV_OK
+                              : reply(s, id, text_result(json_string_value(text), json_string_length(text), failed),
+                                      s->modern);
         json_decref(id);
     }
     json_decref(event);
@@ -384,7 +434,8 @@ viv_status lam_serve(const viv_host *host, const viv_act *task, int32_t input, i
     viv_status status = spec ? settings_read(host, task->spec_name, spec, &s.settings)
                              : viv_fail(host, VIV_EABI, "%s: the spec is no JSON object", task->spec_name);
     if (status == VIV_OK) {
-        status = lam_act(host, &run, &agent, &between);
+        const struct stopper stopper = {wants_to_stop, &s};
+        status = lam_act_for(host, &run, &agent, &between, &stopper);
         settings_release(&s.settings);
     }
     json_decref(s.pending);
