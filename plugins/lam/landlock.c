@@ -88,6 +88,10 @@ static int allow_all(int set, const struct ruleset *r, const struct sandbox *s, 
     for (size_t i = 0; e == 0 && system_paths[i]; i++)
         e = allow(set, r, system_paths[i], is_device(system_paths[i]) ? FS_READ_FILE | FS_WRITE_FILE : FS_READ,
                   true);
+    if (e == 0 && s->sockets_path)
+        e = allow(set, r, "/etc/passwd", FS_READ, true);
+    for (size_t i = 0; e == 0 && s->sockets_path && window_paths[i]; i++)
+        e = allow(set, r, window_paths[i], FS_READ, true);
     if (e == 0 && namespaces)
         e = allow(set, r, "/tmp", all, true);
     return e == 0 && namespaces ? allow(set, r, "/proc", FS_READ_FILE | FS_READ_DIR, true) : e;

@@ -3,6 +3,7 @@
  *   /usr /bin /lib ...  of the system, read-only      /work/new         the new folder
  *   /dev/null ...       four devices                  /work/workspace   read-only, with an empty .viv
  *   /proc               of this PID namespace         /tmp              64 MiB, thrown away
+ *   /tmp/.X11-unix      of programs with windows: sockets of the display and of its bus
  */
 #include "sandbox.h"
 
@@ -137,7 +138,31 @@ static const char *const browser_paths[] = {
     "/etc/hosts", "/etc/resolv.conf", "/etc/nsswitch.conf", "/etc/ssl", "/etc/chromium", "/etc/chromium.d", "/opt",
     NULL};
 
-static int make_root(const struct sandbox *s, int workspace, int fresh, bool *few)
+const char *const window_paths[] = {"/etc/X11", "/etc/gtk-3.0", "/var/cache/fontconfig", NULL};
+
+/* A bus wants to know who its user is. */
+static int make_users(const char *path)
+{
+    char line[64];
+    snprintf(line, sizeof line, "user:x:%d:%d::/tmp:/bin/sh\n", INSIDE_ID, INSIDE_ID);
+    return mknod(path, S_IFREG | 0644, 0) == 0 ? put(path, line) : errno;
+}
+
+static int place_sockets(const struct sandbox *s, int sockets)
+{
+    if (mkdir(BASE "/var", 0755) != 0 || mkdir(BASE "/var/cache", 0755) != 0)
+        return errno;
+    int e = make_users(BASE "/etc/passwd");
+    for (size_t i = 0; e == 0 && window_paths[i]; i++)
+        e = place(window_paths[i]);
+    if (e)
+        return e;
+    return mkdir(BASE "/tmp/.X11-unix", 0755) == 0
+               ? bind_fd(sockets, BASE "/tmp/.X11-unix", NO_SETUID | NO_DEVICES | (s->serves ? 0 : READ_ONLY))
+               : errno;
+}
+
+static int make_root(const struct sandbox *s, int workspace, int fresh, int sockets, bool *few)
 {
     static const char *const folders[] = {BASE "/dev",  BASE "/etc",      BASE "/proc",          BASE "/tmp",
                                           BASE "/work", BASE "/work/new", BASE "/work/workspace"};
@@ -165,6 +190,8 @@ static int make_root(const struct sandbox *s, int workspace, int fresh, bool *fe
         if (strcmp(s->names[i], STORE) == 0 &&
             mount("tmpfs", BASE "/work/workspace/" STORE, "tmpfs", flags | MS_RDONLY, "mode=755,size=4k") != 0)
             e = errno;
+    if (e == 0 && sockets >= 0)
+        e = place_sockets(s, sockets);
     return e == 0 && fresh >= 0 ? bind_fd(fresh, BASE "/work/new", NO_SETUID | NO_DEVICES) : e;
 }
 
@@ -180,10 +207,11 @@ int namespaces_enter(const struct sandbox *s, unsigned uid, unsigned gid, bool *
     if (mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) != 0)
         return errno;
     const int workspace = s->browser ? 0 : open_again(s->root->path, s->root->fd),
-              fresh = s->fresh >= 0 ? open_again(s->fresh_path, s->fresh) : -1;
-    if (workspace < 0 || (s->fresh >= 0 && fresh < 0))
+              fresh = s->fresh >= 0 ? open_again(s->fresh_path, s->fresh) : -1,
+              sockets = s->sockets_path ? open_again(s->sockets_path, s->sockets) : -1;
+    if (workspace < 0 || (s->fresh >= 0 && fresh < 0) || (s->sockets_path && sockets < 0))
         return errno;
-    e = make_root(s, workspace, fresh, few);
+    e = make_root(s, workspace, fresh, sockets, few);
     if (e)
         return e;
     if (chdir(BASE) != 0 || syscall(SYS_pivot_root, ".", ".") != 0 || umount2(".", MNT_DETACH) != 0)

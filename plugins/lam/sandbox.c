@@ -38,12 +38,7 @@ static bool is_contained(unsigned layers)
     return (layers >> LAYER_NAMESPACES & 1) || (layers & either) == either;
 }
 
-struct attempt {
-    pid_t pid;
-    int out, report;
-};
-
-static viv_status start(const struct sandbox *s, unsigned wanted, struct attempt *a)
+static viv_status start(const struct sandbox *s, unsigned wanted, struct sandbox_process *a)
 {
     int out[2], report[2];
     if (pipe2(out, O_CLOEXEC | O_NONBLOCK) != 0)
@@ -82,7 +77,8 @@ static bool take_output(int fd, struct sandbox_outcome *o)
 }
 
 /* The first report, or why there is none. false: the first process died. */
-static bool await(const struct sandbox *s, const struct attempt *a, struct sandbox_outcome *o, struct report *r)
+static bool await(const struct sandbox *s, const struct sandbox_process *a, struct sandbox_outcome *o,
+                  struct report *r)
 {
     const int64_t end = clock_ms() + 1000 * s->seconds;
     bool open = true;
@@ -101,7 +97,7 @@ static bool await(const struct sandbox *s, const struct attempt *a, struct sandb
 }
 
 /* Ends whatever is left: the first process and its group, and with a PID namespace all that is in it. */
-static void stop(struct attempt *a, struct sandbox_outcome *o)
+static void stop(const struct sandbox_process *a, struct sandbox_outcome *o)
 {
     kill(-a->pid, SIGKILL);
     kill(a->pid, SIGKILL);
@@ -114,7 +110,7 @@ static void stop(struct attempt *a, struct sandbox_outcome *o)
 
 static viv_status attempt(const struct sandbox *s, unsigned wanted, struct sandbox_outcome *o, struct report *r)
 {
-    struct attempt a;
+    struct sandbox_process a;
     viv_status status = start(s, wanted, &a);
     if (status != VIV_OK)
         return status;
@@ -160,4 +156,44 @@ viv_status sandbox_run(const struct sandbox *s, struct sandbox_outcome *out)
                             "shell: the sandbox lacks %s (%s), and the spec says `sandbox: on`: nothing is run",
                             names[r.layer], strerror(r.value));
     }
+}
+
+/* --- commands that go on ------------------------------------------------------------------------------------ */
+
+viv_status sandbox_start(const struct sandbox *s, unsigned layers, struct sandbox_process *out)
+{
+    struct sandbox_process p;
+    const viv_status status = start(s, layers, &p);
+    if (status == VIV_OK && p.pid < 0) {
+        const int e = errno;
+        close(p.out);
+        close(p.report);
+        return viv_fail(s->root->host, VIV_EIO, "a process cannot be started: %s", strerror(e));
+    }
+    if (status == VIV_OK) {
+        fcntl(p.report, F_SETFL, O_NONBLOCK);
+        *out = p;
+    }
+    return status;
+}
+
+bool sandbox_goes_on(const struct sandbox_process *p, struct sandbox_outcome *out)
+{
+    struct report r;
+    take_output(p->out, out);
+    const ssize_t n = read(p->report, &r, sizeof r);
+    if (n < 0 && (errno == EAGAIN || errno == EINTR))
+        return true;
+    if (n != (ssize_t)sizeof r) /* its first process was killed */
+        r = (struct report){.kind = REPORT_ENDED, .value = SIGKILL};
+    out->how = r.kind == REPORT_ENDED ? ENDED : NOT_FOUND;
+    out->status = r.value;
+    return false;
+}
+
+void sandbox_end(struct sandbox_process *p, struct sandbox_outcome *out)
+{
+    if (p->pid > 0)
+        stop(p, out);
+    *p = (struct sandbox_process){0};
 }

@@ -30,6 +30,10 @@ struct sandbox {
     const uint32_t *cancel;             /* or NULL */
     const struct stopper *stopper;      /* or NULL */
     bool browser; /* a program of many processes, for which /proc is whole, and which does not see the workspace */
+    char *const *environment; /* or NULL: the usual one */
+    const char *sockets_path; /* a folder that is /tmp/.X11-unix in the sandbox; or NULL */
+    int sockets;
+    bool serves; /* it makes its socket there; others can only connect */
 };
 struct sandbox_outcome {
     unsigned held;         /* layers */
@@ -41,6 +45,17 @@ struct sandbox_outcome {
 };
 /* Fails when a layer is missing that must not be; the sentence names it. */
 viv_status sandbox_run(const struct sandbox *s, struct sandbox_outcome *out);
+/* A command that goes on while others do. */
+struct sandbox_process {
+    pid_t pid; /* 0: none */
+    int out, report;
+};
+/* Starts it with just these layers, which have been tried. */
+viv_status sandbox_start(const struct sandbox *s, unsigned layers, struct sandbox_process *out);
+/* Takes what it says. false: it has ended, and out->how and out->status say how. */
+bool sandbox_goes_on(const struct sandbox_process *p, struct sandbox_outcome *out);
+/* Ends all of it. Accepts a zeroed struct. */
+void sandbox_end(struct sandbox_process *p, struct sandbox_outcome *out);
 /* "sandbox: namespaces, Landlock, seccomp, processes; without ...", for people. */
 void sandbox_describe(const struct sandbox_outcome *o, struct text *out);
 
@@ -57,6 +72,8 @@ void sandbox_child(const struct sandbox *s, unsigned wanted, unsigned uid, unsig
 
 /* What of the system may be read. NULL-terminated; what is not there is left out. */
 extern const char *const system_paths[];
+/* What programs with windows may read besides. */
+extern const char *const window_paths[];
 /* A device that may be written, too. */
 bool is_device(const char *path);
 

@@ -94,7 +94,7 @@ static void become(const struct sandbox *s, bool namespaces, int report)
                                  NULL},
                        *const without[] = {"PATH=/usr/local/bin:/usr/bin:/bin", "LANG=C.UTF-8", "HOME=.", NULL};
     static const char *const folders[] = {"/usr/local/bin/", "/usr/bin/", "/bin/"};
-    char *const *const environment = namespaces ? with : without;
+    char *const *const environment = s->environment ? s->environment : namespaces ? with : without;
     char path[MAX_PATH + 1];
     int e = ENOENT;
     if (strchr(s->argv[0], '/')) {
