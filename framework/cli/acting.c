@@ -115,12 +115,50 @@ static void show_browser(const json_t *e)
     printf("\n");
 }
 
+static void show_desktop(const json_t *e)
+{
+    const json_t *size = json_object_get(e, "size");
+    printf("display ");
+    put(word(e, "display"));
+    printf(" of %" JSON_INTEGER_FORMAT "x%" JSON_INTEGER_FORMAT, json_integer_value(json_array_get(size, 0)),
+           json_integer_value(json_array_get(size, 1)));
+    if (*word(e, "without")) {
+        printf("; elements of windows are not seen: ");
+        put(word(e, "without"));
+    }
+    printf("\n");
+}
+
+/* An action in the words of another format. */
+static void show_said(const json_t *e)
+{
+    put(word(e, "text"));
+    printf("\n");
+}
+
+static void show_left_out(const json_t *e)
+{
+    fflush(stdout);
+    if (number(e, "actions") > 0)
+        fprintf(stderr, "left out, since the format has no words for them: %" JSON_INTEGER_FORMAT " actions\n",
+                number(e, "actions"));
+}
+
 /* The first line of what the model sees: its title and address. */
 static void show_page(const json_t *e)
 {
     const char *text = word(e, "text");
     printf("sees ");
     cli_print_safe(stdout, text, strcspn(text, "\n"));
+    printf("\n");
+}
+
+/* The window that is above all others, which is the second line. */
+static void show_screen(const json_t *e)
+{
+    const char *text = word(e, "text"), *end = strchr(text, '\n'), *line = end && end[1] ? end + 1 : text;
+    printf("sees ");
+    cli_print_safe(stdout, line, strcspn(line, "\n"));
     printf("\n");
 }
 
@@ -280,7 +318,11 @@ static const struct {
              {"deed", show_deed},
              {"stays", show_deed},
              {"pruned", show_pruned},
-             {"pruned_action", show_pruned_action}};
+             {"pruned_action", show_pruned_action},
+             {"desktop", show_desktop},
+             {"screen", show_screen},
+             {"said", show_said},
+             {"left_out", show_left_out}};
 
 viv_status acting_show_event(void *ctx, const json_t *event, struct error *err)
 {

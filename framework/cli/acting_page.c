@@ -81,11 +81,14 @@ static void put_mark(struct acting_page *p, const json_t *step, const char *key)
     char number[32];
     double box[4], width = json_number_value(json_array_get(json_object_get(p->seen, "window"), 0)),
                    height = json_number_value(json_array_get(json_object_get(p->seen, "window"), 1));
-    const json_t *of = json_object_get(step, key), *x = json_object_get(step, "x"), *y = json_object_get(step, "y");
+    const json_t *of = json_object_get(step, key),
+                 *x = json_object_get(step, strcmp(key, "to") == 0 ? "to_x" : "x"),
+                 *y = json_object_get(step, strcmp(key, "to") == 0 ? "to_y" : "y");
     snprintf(number, sizeof number, "%" JSON_INTEGER_FORMAT, json_integer_value(of));
     const json_t *places =
         json_integer_value(of) > 0 ? json_object_get(json_object_get(p->seen, "boxes"), number) : NULL;
-    if (!places && !(json_is_integer(x) && json_is_integer(y) && strcmp(key, "element") == 0))
+    if (!places &&
+        !(json_is_integer(x) && json_is_integer(y) && (strcmp(key, "element") == 0 || strcmp(key, "to") == 0)))
         return;
     for (size_t i = 0; i < 4; i++)
         box[i] = json_number_value(json_array_get(places, i));
@@ -102,11 +105,11 @@ static void put_mark(struct acting_page *p, const json_t *step, const char *key)
 
 static void put_picture(struct acting_page *p, const json_t *step)
 {
-    static const char *const keys[] = {"element", "option", "from", "to"};
+    static const char *const keys[] = {"element", "option", "from", "to", "window"};
     const char *png = word(p->seen, "png");
     if (!is_base64(png))
         return;
-    buf_puts(&p->html, "<figure><img alt=\"the page before the action\" src=\"data:image/png;base64,");
+    buf_puts(&p->html, "<figure><img alt=\"what was seen before the action\" src=\"data:image/png;base64,");
     buf_puts(&p->html, png);
     buf_puts(&p->html, "\">");
     for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
@@ -134,7 +137,7 @@ static void add_step(struct acting_page *p, const json_t *e)
     json_decref(rest);
     if (p->seen && *word(e, "about")) {
         put_picture(p, e);
-        buf_puts(&p->html, "<details><summary>what the model saw of the page</summary>");
+        buf_puts(&p->html, "<details><summary>what the model saw</summary>");
         put_block(p, word(p->seen, "text"));
         buf_puts(&p->html, "</details>\n");
         json_decref(p->seen); /* a run looks again before each step; a transcript that lies shows it once, too */
@@ -185,7 +188,7 @@ void acting_page_add(struct acting_page *p, const json_t *e)
     const char *kind = word(e, "event");
     if (strcmp(kind, "begin") == 0) {
         add_begin(p, e);
-    } else if (strcmp(kind, "page") == 0) {
+    } else if (strcmp(kind, "page") == 0 || strcmp(kind, "screen") == 0) {
         json_decref(p->seen);
         p->seen = json_incref((json_t *)e);
     } else if (strcmp(kind, "step") == 0) {

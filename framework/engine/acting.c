@@ -126,6 +126,19 @@ viv_status acting_replay(const struct acting *a, const char *name, const char *b
     return ended(status, err);
 }
 
+viv_status acting_rewrite(const struct acting *a, const char *format, const char *name, const char *bytes,
+                          uint64_t size, const struct acting_listener *listener, struct error *err)
+{
+    const viv_listener hears = listener_of(listener);
+    if (!VIV_HAS(a->table, viv_acting, rewrite) || !a->table->rewrite)
+        return lacks(a, "rewrite", err);
+    const struct trail before = trail_enter(a->architecture.plugin, "acting.rewrite");
+    const viv_status status =
+        a->table->rewrite(host_viv(engine_host(a->engine)), format, name, bytes, size, &hears);
+    trail = before;
+    return ended(status, err);
+}
+
 viv_status acting_bench(const struct acting *a, const char *workspace, uint32_t rounds, const uint32_t *cancel,
                         const struct acting_listener *listener, struct error *err)
 {

@@ -46,6 +46,9 @@ viv_status acting_serve(struct engine *e, const char *spec, const viv_act *task,
 viv_status acting_replay(const struct acting *a, const char *name, const char *bytes, uint64_t size,
                          const struct acting_listener *listener, struct error *err);
 
+/* The actions of one as another model would say them. */
+viv_status acting_rewrite(const struct acting *a, const char *format, const char *name, const char *bytes,
+                          uint64_t size, const struct acting_listener *listener, struct error *err);
 /* Measures what acting costs without a model, in a folder of its own in `workspace`. */
 viv_status acting_bench(const struct acting *a, const char *workspace, uint32_t rounds, const uint32_t *cancel,
                         const struct acting_listener *listener, struct error *err);

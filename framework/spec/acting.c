@@ -62,8 +62,8 @@ static viv_status check_items(const struct yaml *map, enum key_context context, 
 /* Keys of models that compute. */
 static viv_status check_top(const struct yaml *root, struct error *err)
 {
-    static const char *const known[] = {"viv",    "architecture", "title",   "source", "use",    "stages", "tools",
-                                        "policy", "sandbox",      "browser", "mcp",    "memory", "limits"};
+    static const char *const known[] = {"viv",    "architecture", "title",   "source",  "use", "stages", "tools",
+                                        "policy", "sandbox",      "browser", "desktop", "mcp", "memory", "limits"};
     for (uint32_t i = 0; i < root->n; i++) {
         bool is_known = strncmp(root->keys[i], "x-", 2) == 0;
         for (size_t k = 0; k < sizeof known / sizeof *known; k++)
@@ -83,12 +83,14 @@ static viv_status check_top(const struct yaml *root, struct error *err)
 static viv_status check(const struct yaml *root, struct error *err)
 {
     const struct yaml *limits = yaml_get(root, "limits"), *browser = yaml_get(root, "browser"),
-                      *memory = yaml_get(root, "memory");
+                      *desktop = yaml_get(root, "desktop"), *memory = yaml_get(root, "memory");
     viv_status status = check_top(root, err);
     if (status == VIV_OK)
         status = check_items(yaml_get(root, "stages"), IN_STAGE, err);
     if (status == VIV_OK && browser)
         status = document_check_keys(browser, IN_BROWSER, err);
+    if (status == VIV_OK && desktop)
+        status = document_check_keys(desktop, IN_DESKTOP, err);
     if (status == VIV_OK)
         status = check_items(yaml_get(root, "mcp"), IN_SERVER, err);
     if (status == VIV_OK && limits)

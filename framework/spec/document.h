@@ -25,6 +25,7 @@ enum key_context {
     IN_SWITCH,
     IN_STAGE,
     IN_BROWSER,
+    IN_DESKTOP,
     IN_SERVER,
     IN_MEMORY,
     IN_LIMITS,

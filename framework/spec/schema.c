@@ -52,6 +52,8 @@ static const struct {
              {IN_SPEC, "stages", "stages"},
              {IN_SPEC, "policy", "policy"},
              {IN_SPEC, "browser", "browser"},
+             {IN_SPEC, "desktop", "desktop"},
+             {IN_DESKTOP, "programs", "commands"},
              {IN_BROWSER, "hosts", "texts"},
              {IN_SPEC, "limits", "limits"},
              {IN_STAGE, "schema", "json_schema"},
@@ -91,6 +93,7 @@ static const struct {
                 {"policy", MAP_OF, {"policy_rule"}},
                 {"policy_rule", ONE_OF, {"text", "text_map"}},
                 {"servers", MAP_OF, {"server"}},
+                {"commands", MAP_OF, {"texts"}},
                 {"stages", MAP_OF, {"stage_or_not"}},
                 {"stage_or_not", ONE_OF, {"stage", "expression"}}};
 
@@ -237,7 +240,7 @@ static json_t *defs_schema(struct schema *s, const struct layer_set *set)
         {IN_TRANSFORM, "transform"}, {IN_BY_NAMING, "by_naming"}, {IN_SPLIT, "split"},   {IN_PERMUTE, "permute"},
         {IN_REFUSE, "refusal"},      {IN_STACK, "stack"},         {IN_USE, "use"},       {IN_REPEAT, "repeat"},
         {IN_SWITCH, "switch"},       {IN_STAGE, "stage"},         {IN_LIMITS, "limits"}, {IN_BROWSER, "browser"},
-        {IN_SERVER, "server"},       {IN_MEMORY, "memory"}};
+        {IN_DESKTOP, "desktop"},     {IN_SERVER, "server"},       {IN_MEMORY, "memory"}};
     json_t *defs = json_object();
     put(s, defs, "text", json_pack("{s:s}", "type", "string"));
     put(s, defs, "expression", json_pack("{s:[sss]}", "type", "string", "number", "boolean"));

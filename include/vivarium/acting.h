@@ -129,6 +129,11 @@ typedef struct viv_acting {
     viv_status (*bench)(const viv_host *host, const viv_act *task, uint32_t rounds, const viv_listener *listener);
     /* Forgets what is kept so that old actions can be undone, and tells of which. [setup: after init] */
     viv_status (*prune)(const viv_host *host, const viv_prune *what, const viv_listener *listener);
+    /* Tells what a transcript did on a desktop as another model would say it, format: "computer-use" or "ui-tars": an event
+     * {"event": "said", "text": TEXT} for each action, and {"event": "left_out", "actions": N} of those that it has no words
+     * for. name: for messages. [setup: after init] */
+    viv_status (*rewrite)(const viv_host *host, const char *format, const char *name, const char *bytes, uint64_t size,
+                          const viv_listener *listener);
 } viv_acting;
 
 #ifdef __cplusplus

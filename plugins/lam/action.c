@@ -6,6 +6,7 @@
  * The schema of a step has the names that are there: an action on something that is not cannot be sampled. What is
  * made has a folder that is there, and a new name. */
 #include "browser/browser.h"
+#include "desktop/foreign.h"
 #include "mcp/mcp.h"
 
 #include <stdlib.h>
@@ -76,7 +77,16 @@ static const char *const defs[] = {[ARGUMENT_FILE] = "file",
                                    [ARGUMENT_TAB] = "tab",
                                    [ARGUMENT_DOWNLOAD] = "download",
                                    [ARGUMENT_X] = "x",
-                                   [ARGUMENT_Y] = "y"};
+                                   [ARGUMENT_Y] = "y",
+                                   [ARGUMENT_PROGRAM] = "program",
+                                   [ARGUMENT_KEYS] = "keys",
+                                   [ARGUMENT_WINDOW] = "window",
+                                   [ARGUMENT_THING] = "thing",
+                                   [ARGUMENT_MADE] = "made",
+                                   [ARGUMENT_SCREEN_X] = "screen_x",
+                                   [ARGUMENT_SCREEN_Y] = "screen_y",
+                                   [ARGUMENT_CLICKS] = "clicks",
+                                   [ARGUMENT_SECONDS] = "seconds"};
 
 static json_t *words_schema(const char *const *words)
 {
@@ -103,26 +113,43 @@ static json_t *tool_schema(const struct tool *t)
     return object_schema(t->name, properties, required);
 }
 
-/* Whether there is something for each of its arguments. `all`: what there is of pages, by name. */
-static bool has_objects(const struct tool *t, const struct scene *scene, const struct browser *browser,
-                        const json_t *all)
+static bool is_perceived(enum argument_kind kind)
+{
+    return argument_is_number(kind) || (argument_is_word(kind) && kind != ARGUMENT_WORD);
+}
+
+static bool has_needs(const struct tool *t, const struct browser *browser, const struct desktop *desktop)
+{
+    return t->needs == NEEDS_NOTHING  ? true
+           : t->needs < NEEDS_DISPLAY ? browser && browser_has(browser, t)
+                                      : desktop && desktop_has(desktop, t);
+}
+
+/* Whether there is something for each of its arguments. `all`: what there is of pages and windows, by name. */
+static bool has_objects(const struct tool *t, const struct scene *scene, const json_t *all)
 {
     bool file = false;
-    if (t->needs != NEEDS_NOTHING && !browser_has(browser, t))
-        return false;
     for (size_t i = 0; i < scene->n; i++)
         file = file || !scene->entries[i].folder;
     for (int i = 0; i < MAX_ARGUMENTS && t->arguments[i].name; i++)
         if ((t->arguments[i].kind == ARGUMENT_FILE && !file) ||
             (t->arguments[i].kind == ARGUMENT_ANY && scene->n == 0) ||
-            (argument_is_number(t->arguments[i].kind) && !json_object_get(all, defs[t->arguments[i].kind])))
+            (is_perceived(t->arguments[i].kind) && !json_object_get(all, defs[t->arguments[i].kind])))
             return false;
     return true;
 }
 
-json_t *action_schema(const struct settings *s, const struct scene *scene, const struct browser *browser,
-                      const struct mcp *mcp)
+/* Actions on a screen in the words of others, in place of ours. */
+static const struct foreign *words_of(const struct settings *s, const struct desktop *desktop)
 {
+    return desktop && desktop->screen ? foreign_find(json_string_value(json_object_get(s->desktop, "actions")))
+                                      : NULL;
+}
+
+json_t *action_schema(const struct settings *s, const struct scene *scene, const struct browser *browser,
+                      const struct desktop *desktop, const struct mcp *mcp)
+{
+    const struct foreign *words = words_of(s, desktop);
     json_t *choices = json_array(), *required = json_array(), *properties = json_object();
     json_t *all = json_pack("{s:o, s:o, s:o, s:o}", "folder", names_of(scene, false, true, true), "name",
                             name_schema(), "text", text_schema(), "vector", vector_schema());
@@ -131,9 +158,17 @@ json_t *action_schema(const struct settings *s, const struct scene *scene, const
         if (numbers)
             json_object_set_new(all, defs[kind], numbers);
     }
+    for (int kind = ARGUMENT_PROGRAM; s->desktop && desktop && kind <= ARGUMENT_SECONDS; kind++) {
+        json_t *what = desktop_schema(desktop, (enum argument_kind)kind);
+        if (what)
+            json_object_set_new(all, defs[kind], what);
+    }
     for (size_t i = 0; i < n_tools; i++)
-        if (s->offered >> i & 1 && tools[i] != &tool_call && has_objects(tools[i], scene, browser, all))
+        if (s->offered >> i & 1 && tools[i] != &tool_call && has_needs(tools[i], browser, desktop) &&
+            !(words && foreign_has(tools[i])) && has_objects(tools[i], scene, all))
             json_array_append_new(choices, tool_schema(tools[i]));
+    if (words == &foreign_computer_use)
+        computer_use_schemas(desktop->width, desktop->height, choices);
     add_member(properties, required, "answer", reference("text"));
     json_array_append_new(choices, object_schema("done", properties, required));
     bool files = false;
@@ -149,12 +184,14 @@ json_t *action_schema(const struct settings *s, const struct scene *scene, const
 
 /* --- the prompt --------------------------------------------------------------------------------------------- */
 
-void action_describe(const struct settings *s, const struct browser *browser, const struct mcp *mcp,
-                     struct text *out)
+void action_describe(const struct settings *s, const struct browser *browser, const struct desktop *desktop,
+                     const struct mcp *mcp, struct text *out)
 {
+    const struct foreign *words = words_of(s, desktop);
     for (size_t i = 0; i < n_tools; i++) {
         const struct tool *t = tools[i];
-        if (!(s->offered >> i & 1) || t == &tool_call || (t->needs != NEEDS_NOTHING && !browser_has(browser, t)))
+        if (!(s->offered >> i & 1) || t == &tool_call || !has_needs(t, browser, desktop) ||
+            (words && foreign_has(t)))
             continue;
         text_printf(out, "{\"action\": \"%s\"", t->name);
         for (int k = 0; k < MAX_ARGUMENTS && t->arguments[k].name; k++) {
@@ -165,6 +202,8 @@ void action_describe(const struct settings *s, const struct browser *browser, co
         }
         text_printf(out, "}  %s\n", t->summary);
     }
+    if (words)
+        text_printf(out, "%s", words->description);
     mcp_describe(mcp, out);
     text_printf(out, "{\"action\": \"done\", \"answer\": ...}  the task is done, or cannot be done\n");
 }
@@ -208,7 +247,7 @@ static char *word_of(const json_t *action, const char *name, enum argument_kind 
         return json_is_object(v) ? json_dumps(v, JSON_COMPACT) : NULL;
     if (!text || strlen(text) != json_string_length(v))
         return NULL;
-    if (kind == ARGUMENT_TEXT || kind == ARGUMENT_WORD)
+    if (kind == ARGUMENT_TEXT || argument_is_word(kind))
         return strdup(text);
     char *whole = kind != ARGUMENT_NEW     ? strdup(text)
                   : json_is_string(folder) ? path_in(json_string_value(folder), text)

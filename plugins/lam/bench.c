@@ -206,7 +206,7 @@ static viv_status tell_schema(const struct bench *b, const struct browser *brows
         return status;
     status =
         events_tell(&b->events, json_pack("{s:s, s:I, s:o}", "event", "bench_schema", "names", (json_int_t)scene.n,
-                                          "schema", action_schema(&b->settings, &scene, browser, NULL)));
+                                          "schema", action_schema(&b->settings, &scene, browser, NULL, NULL)));
     scene_release(&scene);
     return status;
 }

@@ -1,6 +1,6 @@
 /* lam - models that act: a loop in which a language model looks at a folder, plans, and uses tools, under a policy,
  * with a journal by which all of it can be undone. */
-#include "lam.h"
+#include "desktop/foreign.h"
 
 #include <string.h>
 
@@ -31,7 +31,8 @@ static const viv_acting acting = {.struct_size = sizeof acting,
                                   .memory = lam_memory,
                                   .serve = lam_serve,
                                   .bench = lam_bench,
-                                  .prune = lam_prune};
+                                  .prune = lam_prune,
+                                  .rewrite = lam_rewrite};
 
 static const void *get_ext(const char *id)
 {

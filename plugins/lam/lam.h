@@ -223,9 +223,12 @@ enum argument_kind {
     ARGUMENT_ANY,    /* either */
     ARGUMENT_NEW,    /* a path in a folder that is there, or a new file in one */
     ARGUMENT_TEXT,
-    ARGUMENT_VECTOR, /* a program and its arguments, as a JSON array of texts */
-    ARGUMENT_JSON,   /* an object */
-    ARGUMENT_WORD,   /* one of the tool's words */
+    ARGUMENT_VECTOR,  /* a program and its arguments, as a JSON array of texts */
+    ARGUMENT_JSON,    /* an object */
+    ARGUMENT_WORD,    /* one of the tool's words */
+    ARGUMENT_PROGRAM, /* that the spec grants for the desktop */
+    ARGUMENT_KEYS,    /* "ctrl+s" */
+    ARGUMENT_MADE,    /* a file that a program on the desktop has written */
     /* numbers of what is there in a browser */
     ARGUMENT_ELEMENT,  /* anything that is seen of a page */
     ARGUMENT_EDITABLE, /* what text can be typed into */
@@ -234,12 +237,21 @@ enum argument_kind {
     ARGUMENT_TAB,
     ARGUMENT_DOWNLOAD,
     ARGUMENT_X, /* places in a picture of the page */
-    ARGUMENT_Y
+    ARGUMENT_Y,
+    /* and on a desktop */
+    ARGUMENT_WINDOW,
+    ARGUMENT_THING, /* an element of a window */
+    ARGUMENT_SCREEN_X,
+    ARGUMENT_SCREEN_Y,
+    ARGUMENT_CLICKS,
+    ARGUMENT_SECONDS
 };
 bool argument_is_path(enum argument_kind kind);
 bool argument_is_number(enum argument_kind kind);
-enum { MAX_ARGUMENTS = 2 };
+bool argument_is_word(enum argument_kind kind); /* a text of a closed set */
+enum { MAX_ARGUMENTS = 4 };
 struct browser; /* browser/browser.h */
+struct desktop; /* desktop/desktop.h */
 struct tool_call {
     const viv_host *host;
     const struct root *root;
@@ -251,6 +263,7 @@ struct tool_call {
     const uint32_t *cancel;          /* or NULL */
     const struct stopper *stopper;   /* or NULL */
     struct browser *browser;         /* of a tool that acts on pages */
+    struct desktop *desktop;         /* of a tool that acts on windows */
     bool sends;                      /* `sends` of the tool has said so */
     struct mcp *mcp;                 /* of calls; or NULL */
     const viv_generator *generator;  /* or NULL */
@@ -267,7 +280,15 @@ struct tool {
     bool asked_for; /* only offered by a spec that names it */
     bool untrusted; /* what it returns was written by others */
     bool outside;   /* it acts outside of the workspace: that is recorded, and cannot be undone */
-    enum { NEEDS_NOTHING, NEEDS_GRANT, NEEDS_FILES, NEEDS_PAGE, NEEDS_PICTURE } needs; /* to be offered */
+    enum {
+        NEEDS_NOTHING,
+        NEEDS_GRANT,
+        NEEDS_FILES,
+        NEEDS_PAGE,
+        NEEDS_PICTURE,
+        NEEDS_DISPLAY,
+        NEEDS_SCREEN
+    } needs;           /* to be offered */
     const char *group; /* a name for several tools in a spec; or NULL */
     /* What it is about, in place of its arguments, for the policy and the journal; or NULL. */
     void (*scope)(const struct tool *t, const struct tool_call *c, struct text *out);
@@ -285,6 +306,10 @@ extern const struct tool tool_list, tool_read, tool_search, tool_write, tool_app
     tool_make_folder, tool_delete, tool_shell, tool_remember, tool_recall, tool_call, tool_archive;
 extern const struct tool tool_open, tool_open_file, tool_click, tool_click_at, tool_hover, tool_type, tool_select,
     tool_drag, tool_scroll, tool_press, tool_back, tool_switch_tab, tool_close_tab, tool_save; /* browser/tools.c */
+extern const struct tool tool_desktop_open, tool_desktop_start, tool_desktop_window, tool_desktop_click,
+    tool_desktop_click_at, tool_desktop_move, tool_desktop_drag, tool_desktop_scroll, tool_desktop_type,
+    tool_desktop_key, tool_desktop_hold, tool_desktop_button, tool_desktop_wait,
+    tool_desktop_keep; /* desktop/tools.c */
 extern const struct tool *const tools[];
 extern const size_t n_tools;
 const struct tool *tool_find(const char *name); /* or NULL */
@@ -332,6 +357,7 @@ struct settings {
     } stages[N_STAGES];
     const json_t *policy;  /* or NULL */
     const json_t *browser; /* what it may reach; or NULL */
+    const json_t *desktop; /* what may be started; or NULL */
     const json_t *servers; /* by name; or NULL */
     const char *encoder;   /* of memory; or NULL */
     uint64_t offered;      /* bit i: tools[i] may be used */
@@ -366,6 +392,7 @@ struct prompt {
     const struct text *context; /* what earlier stages have said */
     const struct scene *scene;
     const struct browser *browser;
+    const struct desktop *desktop;
     const struct settings *settings;
     const struct text *history;
 };
@@ -389,14 +416,14 @@ enum decision policy_of_page_file(const struct settings *s, const char *path);
 
 /* The schema of the next action, over what is there. */
 json_t *action_schema(const struct settings *s, const struct scene *scene, const struct browser *browser,
-                      const struct mcp *mcp);
+                      const struct desktop *desktop, const struct mcp *mcp);
 /* functions.c: the same as a list of functions; plain: as the model is shown them. New. */
 json_t *functions_of(const json_t *schema, const struct mcp *mcp, bool plain);
 /* The action of a call of a function; NULL: it is none. New. */
 json_t *action_of_function(const struct mcp *mcp, const json_t *call);
 /* The tools, for the prompt. */
-void action_describe(const struct settings *s, const struct browser *browser, const struct mcp *mcp,
-                     struct text *out);
+void action_describe(const struct settings *s, const struct browser *browser, const struct desktop *desktop,
+                     const struct mcp *mcp, struct text *out);
 /* The tool and the arguments of an action; the words are malloc'ed. NULL tool: it is done. */
 viv_status action_parse(const viv_host *host, const json_t *action, const struct tool **tool,
                         char *words[MAX_ARGUMENTS]);

@@ -11,6 +11,7 @@
  * A run ends when the model says so, at a limit, when an action is chosen again and again, or when it is cancelled:
  * always between two actions. */
 #include "browser/browser.h"
+#include "desktop/foreign.h"
 #include "mcp/mcp.h"
 
 #include <errno.h>
@@ -59,6 +60,7 @@ struct loop {
     struct root bare; /* of a dry run, which has no journal */
     struct journal journal;
     struct browser *browser; /* of a dry run, it stays closed */
+    struct desktop *desktop; /* the same */
     struct mcp mcp;
     bool dry;
     struct scene scene;
@@ -66,8 +68,11 @@ struct loop {
     struct text history; /* what was done, and what came of it */
     size_t room;         /* bytes of a prompt, at most: the model's context holds no more */
     const struct stopper *stopper;
-    json_t *chosen; /* the text of each action: how often it was chosen */
-    bool tainted;   /* text that others wrote was read */
+    json_t *chosen;              /* the text of each action: how often it was chosen */
+    const struct foreign *words; /* of a model that has other words for actions; or NULL */
+    json_t *queue;               /* actions that one of these has become */
+    const char *misread;         /* why an answer could not be read */
+    bool tainted;                /* text that others wrote was read */
     int64_t n_steps, n_tokens;
     int doubts;
     int64_t begin;
@@ -92,10 +97,17 @@ static viv_status add_functions(const struct loop *l, const json_t *schema, viv_
     return texts[0] && texts[1] ? VIV_OK : viv_fail(l->host, VIV_ENOMEM, "out of memory");
 }
 
-static viv_status read_answer(const struct loop *l, enum stage_id id, const char *text, uint64_t size, json_t **out)
+/* The grammar of answers that are no JSON; or NULL. */
+static const char *pattern_of(const struct loop *l, enum stage_id id)
+{
+    return id == PLAN && l->words ? l->words->pattern : NULL;
+}
+
+static viv_status read_answer(struct loop *l, enum stage_id id, const char *text, uint64_t size, json_t **out)
 {
     json_error_t e;
-    *out = json_loadb(text, size, JSON_REJECT_DUPLICATES, &e);
+    *out = pattern_of(l, id) ? l->words->read(text, size, &l->misread)
+                             : json_loadb(text, size, JSON_REJECT_DUPLICATES, &e);
     if (*out && l->settings.stages[id].native) {
         json_t *call = *out;
         *out = action_of_function(&l->mcp, call);
@@ -116,22 +128,31 @@ static viv_status generate(struct loop *l, enum stage_id id, const char *system,
         free(grammar_text);
         return viv_fail(l->host, VIV_ENOMEM, "out of memory");
     }
-    struct text picture = {0};
-    if (id == PLAN && l->browser && l->browser->picture && !base64_read(l->browser->picture, &picture))
-        text_release(&picture);
-    const viv_part parts[3] = {
+    struct text pictures[2] = {{0}, {0}};
+    const char *const seen[2] = {l->browser ? l->browser->picture : NULL, l->desktop ? l->desktop->picture : NULL};
+    for (int i = 0; id == PLAN && i < 2; i++)
+        if (seen[i] && !base64_read(seen[i], &pictures[i]))
+            text_release(&pictures[i]);
+    viv_part parts[4] = {
         {.struct_size = sizeof *parts, .kind = VIV_PART_TEXT, .data = system, .size = strlen(system)},
-        {.struct_size = sizeof *parts, .kind = VIV_PART_TEXT, .data = text_or_empty(user), .size = user->size},
-        {.struct_size = sizeof *parts, .kind = VIV_PART_IMAGE, .data = picture.data, .size = picture.size}};
-    const viv_part *const part_of[3] = {&parts[0], &parts[1], &parts[2]};
+        {.struct_size = sizeof *parts, .kind = VIV_PART_TEXT, .data = text_or_empty(user), .size = user->size}};
+    uint32_t n = 1; /* parts of the user */
+    for (int i = 0; i < 2; i++)
+        if (pictures[i].size)
+            parts[1 + n++] = (viv_part){.struct_size = sizeof *parts,
+                                        .kind = VIV_PART_IMAGE,
+                                        .data = pictures[i].data,
+                                        .size = pictures[i].size};
+    const viv_part *const part_of[4] = {&parts[0], &parts[1], &parts[2], &parts[3]};
     const viv_message messages[2] = {
         {.struct_size = sizeof *messages, .n_parts = 1, .role = "system", .parts = &part_of[0]},
-        {.struct_size = sizeof *messages, .n_parts = picture.size ? 2 : 1, .role = "user", .parts = &part_of[1]}};
+        {.struct_size = sizeof *messages, .n_parts = n, .role = "user", .parts = &part_of[1]}};
     const viv_message *const list[2] = {&messages[0], &messages[1]};
+    const char *pattern = pattern_of(l, id), *keeps_to = pattern ? pattern : grammar_text;
     const viv_grammar grammar = {.struct_size = sizeof grammar,
-                                 .kind = VIV_GRAMMAR_JSON_SCHEMA,
-                                 .text = grammar_text,
-                                 .size = strlen(grammar_text),
+                                 .kind = pattern ? VIV_GRAMMAR_REGEX : VIV_GRAMMAR_JSON_SCHEMA,
+                                 .text = keeps_to,
+                                 .size = strlen(keeps_to),
                                  .name = stage_names[id],
                                  .flags = l->mcp.n_tools ? VIV_GRAMMAR_LENIENT : 0}; /* a server checks, too */
     viv_generation what = {.struct_size = sizeof what,
@@ -150,7 +171,8 @@ static viv_status generate(struct loop *l, enum stage_id id, const char *system,
     free(grammar_text);
     free(functions[0]);
     free(functions[1]);
-    text_release(&picture);
+    text_release(&pictures[0]);
+    text_release(&pictures[1]);
     return status == VIV_OK ? read_answer(l, id, text, size, out) : status;
 }
 
@@ -166,7 +188,8 @@ static bool shorten(struct loop *l, size_t size)
 static viv_status ask_model(struct loop *l, enum stage_id id, const char *system, const char *ending,
                             const json_t *schema, json_t **out)
 {
-    const struct prompt p = {l->task->task, &l->context, &l->scene, l->browser, &l->settings, &l->history};
+    const struct prompt p = {l->task->task, &l->context,  &l->scene,  l->browser,
+                             l->desktop,    &l->settings, &l->history};
     viv_status status;
     size_t size;
     do {
@@ -231,6 +254,12 @@ static viv_status perceive_page(struct loop *l)
     return status == VIV_OK && l->browser->pid ? events_tell(&l->events, browser_event(l->browser)) : status;
 }
 
+static viv_status perceive_screen(struct loop *l)
+{
+    const viv_status status = l->settings.desktop ? desktop_look(l->desktop) : VIV_OK;
+    return status == VIV_OK && l->desktop->screen ? events_tell(&l->events, desktop_event(l->desktop)) : status;
+}
+
 /* --- execute ------------------------------------------------------------------------------------------------ */
 
 /* One action on its way: what was chosen, and what comes of it. */
@@ -250,9 +279,9 @@ static json_t *json_of_step(const struct loop *l, const struct step *s, const ch
         const bool is_text = s->tool->arguments[i].kind == ARGUMENT_TEXT;
         const char *name =
             s->tool->arguments[i].kind == ARGUMENT_NEW && i == 0 ? "path" : s->tool->arguments[i].name;
-        if (argument_is_number(s->tool->arguments[i].kind) || s->tool->arguments[i].kind == ARGUMENT_WORD) {
+        if (argument_is_number(s->tool->arguments[i].kind) || argument_is_word(s->tool->arguments[i].kind)) {
             json_object_set_new(v, name,
-                                s->tool->arguments[i].kind == ARGUMENT_WORD
+                                argument_is_word(s->tool->arguments[i].kind)
                                     ? json_string(s->words[i])
                                     : json_integer(strtoll(s->words[i], NULL, 10)));
             continue;
@@ -339,14 +368,14 @@ static viv_status use_tool(struct loop *l, struct step *s)
     root.host = &o.host;
     s->call.host = &o.host;
     s->call.root = &root;
-    l->journal.host = l->journal.root.host = l->browser->host = &o.host;
+    l->journal.host = l->journal.root.host = l->browser->host = l->desktop->host = &o.host;
     const bool imagine = l->dry && (s->tool->changes || s->tool->outside);
     viv_status status = VIV_OK;
     if (!imagine && s->tool->outside)
         status = record_deed(l, s);
     if (status == VIV_OK && !(imagine && s->tool->outside))
         status = imagine ? scene_imagine(&l->scene, s->tool, &s->call) : tool_run(s->tool, &s->call, &s->result);
-    l->journal.host = l->journal.root.host = l->browser->host = l->host;
+    l->journal.host = l->journal.root.host = l->browser->host = l->desktop->host = l->host;
     s->call.host = l->host;
     s->call.root = l->root;
     s->outcome = status != VIV_OK ? "failed" : imagine ? "imagined" : "done";
@@ -442,15 +471,41 @@ static viv_status plan(struct loop *l, json_t **action)
 {
     const struct stage *stage = &l->settings.stages[PLAN];
     struct text system = {0};
-    json_t *schema = action_schema(&l->settings, &l->scene, l->browser, &l->mcp);
+    json_t *schema = action_schema(&l->settings, &l->scene, l->browser, l->desktop, &l->mcp);
     text_printf(&system, "%s\n", stage->prompt ? stage->prompt : stage->native ? calling : prompts[PLAN]);
     if (!stage->native) /* else the chat template does */
-        action_describe(&l->settings, l->browser, &l->mcp, &system);
+        action_describe(&l->settings, l->browser, l->desktop, &l->mcp, &system);
     const char *ending = stage->native ? "Call the next tool.\n" : "The next action:\n";
     const viv_status status = schema && !system.failed ? ask_model(l, PLAN, system.data, ending, schema, action)
                                                        : viv_fail(l->host, VIV_ENOMEM, "out of memory");
     json_decref(schema);
     text_release(&system);
+    return status;
+}
+
+/* The next action: what is left of one that was several, or else what the model plans. */
+static viv_status choose(struct loop *l, json_t **action)
+{
+    viv_status status = VIV_OK;
+    l->misread = NULL;
+    if (json_array_size(l->queue) == 0)
+        status = plan(l, action);
+    if (status == VIV_OK && l->words == &foreign_computer_use && computer_use_is(*action)) {
+        char *text = json_dumps(*action, JSON_COMPACT);
+        json_decref(*action);
+        *action = text ? l->words->read(text, strlen(text), &l->misread) : NULL;
+        status = *action ? VIV_OK : viv_fail(l->host, text ? VIV_EFORMAT : VIV_ENOMEM, "the action cannot be read");
+        free(text);
+    }
+    if (status == VIV_OK && json_is_array(*action)) {
+        json_decref(l->queue);
+        l->queue = *action;
+        *action = NULL;
+    }
+    if (status == VIV_OK && json_array_size(l->queue)) {
+        *action = json_incref(json_array_get(l->queue, 0));
+        json_array_remove(l->queue, 0);
+    }
     return status;
 }
 
@@ -462,10 +517,10 @@ static bool is_loop(struct loop *l, const char *action)
     return n > l->settings.repeats;
 }
 
-/* An answer that was cut is a step that failed: the next one may be shorter. */
+/* An answer that was cut, or cannot be read, is a step that failed: the next one may be better. */
 static viv_status note_cut(struct loop *l)
 {
-    static const char text[] = "the answer was cut, because it was too long";
+    const char *text = l->misread ? l->misread : "the answer was cut, because it was too long";
     l->n_steps++;
     text_printf(&l->history, "%" PRId64 ". %s\n", l->n_steps, text);
     return events_tell(&l->events, json_pack("{s:s, s:I, s:s, s:s}", "event", "result", "step",
@@ -490,7 +545,9 @@ static viv_status step(struct loop *l)
     if (status == VIV_OK)
         status = perceive_page(l);
     if (status == VIV_OK)
-        status = plan(l, &action);
+        status = perceive_screen(l);
+    if (status == VIV_OK)
+        status = choose(l, &action);
     if (status == VIV_EFORMAT)
         return note_cut(l);
     char *text = status == VIV_OK ? json_dumps(action, JSON_COMPACT) : NULL;
@@ -506,12 +563,13 @@ static viv_status step(struct loop *l)
         s.call = (struct tool_call){.host = l->host,
                                     .root = l->root,
                                     .journal = l->dry ? NULL : &l->journal,
-                                    .words = {s.words[0], s.words[1]},
+                                    .words = {s.words[0], s.words[1], s.words[2], s.words[3]},
                                     .limit = (size_t)l->settings.result,
                                     .settings = &l->settings,
                                     .cancel = l->task->cancel,
                                     .stopper = l->stopper,
                                     .browser = l->browser,
+                                    .desktop = l->desktop,
                                     .mcp = &l->mcp,
                                     .generator = l->dry ? NULL : l->generator};
         status = execute(l, &s);
@@ -573,6 +631,9 @@ static viv_status begin(struct loop *l)
     if (status == VIV_OK)
         status = perceive(l);
     if (status == VIV_OK && !(l->browser = browser_create(l->host, l->root, l->dry ? -1 : l->journal.store,
+                                                          &l->events, &l->settings, t->cancel)))
+        status = viv_fail(l->host, VIV_ENOMEM, "out of memory");
+    if (status == VIV_OK && !(l->desktop = desktop_create(l->host, l->root, l->dry ? -1 : l->journal.store,
                                                           &l->events, &l->settings, t->cancel)))
         status = viv_fail(l->host, VIV_ENOMEM, "out of memory");
     if (status == VIV_OK && !l->dry)
@@ -644,6 +705,7 @@ viv_status lam_act_for(const viv_host *host, const viv_act *task, const viv_gene
     if (status == VIV_OK)
         status = begin(&l);
     const bool begun = status == VIV_OK;
+    l.words = read ? foreign_find(json_string_value(json_object_get(l.settings.desktop, "actions"))) : NULL;
     if (status == VIV_OK)
         status = think(&l, INTENT);
     if (status == VIV_OK)
@@ -651,6 +713,7 @@ viv_status lam_act_for(const viv_host *host, const viv_act *task, const viv_gene
     while (status == VIV_OK && !l.reason && !(l.reason = limit_reached(&l)))
         status = step(&l);
     browser_destroy(l.browser);
+    desktop_destroy(l.desktop);
     status = end(&l, status, begun);
     if (l.events.transcript >= 0)
         close(l.events.transcript);
@@ -660,6 +723,7 @@ viv_status lam_act_for(const viv_host *host, const viv_act *task, const viv_gene
     text_release(&l.context);
     text_release(&l.history);
     json_decref(l.chosen);
+    json_decref(l.queue);
     json_decref(l.answer);
     mcp_close(&l.mcp);
     journal_close(&l.journal);

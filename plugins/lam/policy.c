@@ -9,6 +9,8 @@
  *
  *     click: {"example.org button *": allow}   of an action on a page: its host and what it is about
  *
+ *     desktop_click: {"*button \"Save\"*": allow}   of one on a desktop: its window and what it is about
+ *
  *     call: {"time*": allow}                   of a tool of a server, its name: SERVER/TOOL
  *
  * Without a rule, tools that change nothing are allowed, and others are asked about. Of several paths, the
@@ -19,6 +21,7 @@
  * address on another host than the page's, and a tool of a server that the spec does not trust, which could carry
  * away what was read; and whatever sends something that cannot be called back. */
 #include "browser/browser.h"
+#include "desktop/desktop.h"
 #include "mcp/mcp.h"
 
 #include <fnmatch.h>
@@ -100,8 +103,13 @@ static enum decision by_rules_below(const struct settings *s, const struct tool 
     return strictest;
 }
 
-/* Pages: what they may reach is granted by the spec, so that actions on them are allowed unless a rule says
- * otherwise. */
+static bool is_desktop(const struct tool *t)
+{
+    return t->scope == desktop_scope;
+}
+
+/* Pages, and programs on a private display: what they may reach is granted by the spec, so that actions on them are
+ * allowed unless a rule says otherwise. On another display, only a rule of its own allows an action. */
 static enum decision of_page(const struct settings *s, const struct tool *t, const struct tool_call *c,
                              bool tainted, const char **why)
 {
@@ -113,7 +121,11 @@ static enum decision of_page(const struct settings *s, const struct tool *t, con
         d = ASK;
         *why = "it sends something, which cannot be undone";
     }
-    if (d == ALLOW && tainted && browser_leaves(t, c)) {
+    if (d == ALLOW && is_desktop(t) && !desktop_is_private(s->desktop) && !json_object_get(s->policy, t->name)) {
+        d = ASK;
+        *why = "it is a display of people, and it cannot be undone";
+    }
+    if (d == ALLOW && tainted && !is_desktop(t) && browser_leaves(t, c)) {
         d = ASK;
         *why = "the address is on another host, and text that others wrote was read";
     }
@@ -197,7 +209,8 @@ enum decision policy_decide(const struct settings *s, const struct tool *t, cons
         const char *reason = *why, *path = c->words[i];
         const enum argument_kind kind = t->arguments[i].kind;
         /* the first one, if it is a text, is what the rules are for */
-        if (argument_is_number(kind) || (!argument_is_path(kind) && kind != ARGUMENT_VECTOR && i > 0))
+        if (argument_is_number(kind) || argument_is_word(kind) ||
+            (!argument_is_path(kind) && kind != ARGUMENT_VECTOR && i > 0))
             continue;
         enum decision d = kind == ARGUMENT_VECTOR ? of_command(s, t, path, &reason)
                           : t == &tool_shell      ? ALLOW /* a new folder */

@@ -3,15 +3,17 @@
  *   Task: ...                      whole
  *   What is in the folder: ...     from its beginning
  *   The browser: ...               from its beginning
+ *   The desktop: ...               from its beginning
  *   Done so far: ...               to its end
  *
  * Where they are too long together, each gets the same room, and what one of them does not need goes to the others.
  * They are cut between lines, and a line says so. */
 #include "browser/browser.h"
+#include "desktop/desktop.h"
 
 #include <string.h>
 
-enum { FOLDER, PAGE, HISTORY, N_PARTS };
+enum { FOLDER, PAGE, SCREEN, HISTORY, N_PARTS };
 
 static void show_folder(const struct scene *scene, struct text *out)
 {
@@ -30,6 +32,14 @@ static void show_page(const struct prompt *p, struct text *out)
         return;
     text_printf(out, "\nThe browser:\n");
     browser_show(p->browser, out);
+}
+
+static void show_screen(const struct prompt *p, struct text *out)
+{
+    if (!p->settings->desktop)
+        return;
+    text_printf(out, "\nThe desktop:\n");
+    desktop_show(p->desktop, out);
 }
 
 /* The last lines of a text, at most `room` bytes; of a line that is longer, its end. */
@@ -87,18 +97,22 @@ static void share(const size_t sizes[N_PARTS], size_t room, size_t shares[N_PART
 
 void prompt_show(const struct prompt *p, size_t room, struct text *out)
 {
-    struct text folder = {0}, page = {0};
+    struct text folder = {0}, page = {0}, screen = {0};
     size_t shares[N_PARTS];
     text_printf(out, "Task: %s\n%s\n", p->task, text_or_empty(p->context));
     show_folder(p->scene, &folder);
     show_page(p, &page);
+    show_screen(p, &screen);
     const size_t most = (size_t)p->settings->history;
-    const size_t sizes[N_PARTS] = {folder.size, page.size, p->history->size < most ? p->history->size : most};
+    const size_t sizes[N_PARTS] = {folder.size, page.size, screen.size,
+                                   p->history->size < most ? p->history->size : most};
     share(sizes, room > out->size ? room - out->size : 0, shares);
     put_lines(&folder, shares[FOLDER], out);
     put_lines(&page, shares[PAGE], out);
+    put_lines(&screen, shares[SCREEN], out);
     put_history(p->history, shares[HISTORY], out);
-    out->failed = out->failed || folder.failed || page.failed;
+    out->failed = out->failed || folder.failed || page.failed || screen.failed;
     text_release(&folder);
     text_release(&page);
+    text_release(&screen);
 }

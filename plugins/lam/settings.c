@@ -1,5 +1,6 @@
 /* settings.c - a spec's stages, tools, policy and limits. */
 #include "browser/browser.h"
+#include "desktop/foreign.h"
 
 #include <inttypes.h>
 #include <string.h>
@@ -91,7 +92,7 @@ static viv_status no_tool(const struct reader *r, const char *where, const char 
 {
     return viv_fail(r->host, VIV_EINVAL,
                     "%s: %s: there is no tool '%s': expected list, read, search, write, append, move, copy, "
-                    "archive, make_folder, delete, shell, remember, recall, browser or call",
+                    "archive, make_folder, delete, shell, remember, recall, browser, desktop or call",
                     r->name, where, name);
 }
 
@@ -215,6 +216,19 @@ viv_status settings_read(const viv_host *host, const char *name, const char *jso
     s.browser = json_object_get(s.json, "browser");
     if (status == VIV_OK && s.browser)
         status = browser_check(host, name, s.browser);
+    s.desktop = json_object_get(s.json, "desktop");
+    if (status == VIV_OK && s.desktop)
+        status = desktop_check(host, name, s.desktop);
+    if (status == VIV_OK && s.browser && foreign_find(json_string_value(json_object_get(s.desktop, "actions"))))
+        status = viv_fail(host, VIV_EINVAL,
+                          "%s: desktop: actions: these are no words for `browser`, too: leave one out", name);
+    if (status == VIV_OK && s.stages[PLAN].native &&
+        foreign_find(json_string_value(json_object_get(s.desktop, "actions"))))
+        status =
+            viv_fail(host, VIV_EINVAL,
+                     "%s: desktop: actions: stage 'plan' calls tools in words of its own: leave one out", name);
+    if (status == VIV_OK && s.desktop && s.sandbox == SANDBOX_OFF && desktop_is_private(s.desktop))
+        status = viv_fail(host, VIV_EINVAL, "%s: desktop: programs run in the sandbox: say `sandbox: auto`", name);
     if (status == VIV_OK)
         status = read_servers(&r, json_object_get(s.json, "mcp"), &s);
     s.encoder = json_string_value(json_object_get(json_object_get(s.json, "memory"), "use"));

@@ -8,11 +8,20 @@
 #include <sys/xattr.h>
 #include <unistd.h>
 
-const struct tool *const tools[] = {
-    &tool_list,        &tool_read,     &tool_search,     &tool_write,     &tool_append, &tool_move, &tool_copy,
-    &tool_make_folder, &tool_delete,   &tool_shell,      &tool_remember,  &tool_recall, &tool_open, &tool_open_file,
-    &tool_click,       &tool_click_at, &tool_hover,      &tool_type,      &tool_select, &tool_drag, &tool_scroll,
-    &tool_press,       &tool_back,     &tool_switch_tab, &tool_close_tab, &tool_save,   &tool_call, &tool_archive};
+const struct tool *const tools[] = {&tool_list,           &tool_read,          &tool_search,
+                                    &tool_write,          &tool_append,        &tool_move,
+                                    &tool_copy,           &tool_make_folder,   &tool_delete,
+                                    &tool_shell,          &tool_remember,      &tool_recall,
+                                    &tool_open,           &tool_open_file,     &tool_click,
+                                    &tool_click_at,       &tool_hover,         &tool_type,
+                                    &tool_select,         &tool_drag,          &tool_scroll,
+                                    &tool_press,          &tool_back,          &tool_switch_tab,
+                                    &tool_close_tab,      &tool_save,          &tool_call,
+                                    &tool_archive,        &tool_desktop_open,  &tool_desktop_start,
+                                    &tool_desktop_window, &tool_desktop_click, &tool_desktop_click_at,
+                                    &tool_desktop_move,   &tool_desktop_drag,  &tool_desktop_scroll,
+                                    &tool_desktop_type,   &tool_desktop_key,   &tool_desktop_hold,
+                                    &tool_desktop_button, &tool_desktop_wait,  &tool_desktop_keep};
 const size_t n_tools = sizeof tools / sizeof *tools;
 
 const struct tool *tool_find(const char *name)
@@ -28,9 +37,14 @@ bool argument_is_number(enum argument_kind kind)
     return kind >= ARGUMENT_ELEMENT;
 }
 
+bool argument_is_word(enum argument_kind kind)
+{
+    return kind == ARGUMENT_WORD || kind == ARGUMENT_PROGRAM || kind == ARGUMENT_KEYS || kind == ARGUMENT_MADE;
+}
+
 bool argument_is_path(enum argument_kind kind)
 {
-    return kind != ARGUMENT_TEXT && kind != ARGUMENT_VECTOR && kind != ARGUMENT_JSON && kind != ARGUMENT_WORD &&
+    return kind != ARGUMENT_TEXT && kind != ARGUMENT_VECTOR && kind != ARGUMENT_JSON && !argument_is_word(kind) &&
            !argument_is_number(kind);
 }
 

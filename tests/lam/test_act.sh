@@ -650,10 +650,10 @@ garbage() { printf 'x\ny\n' >"$work/t" && fails "$work/t:1: expected a JSON obje
 check 'a transcript that is none' garbage
 lies() { # each member of each event, as another kind of value than it has
     for value in null true -1 1e300 '"x"' '[{},[],1]' '{"x":[]}'; do
-        for event in run action undone begin perceive stage step ask answer result end memory forgotten browser page deed stays other; do
+        for event in run action undone begin perceive stage step ask answer result end memory forgotten browser page deed stays desktop screen said left_out other; do
             printf '{"event":"%s"' $event
             for member in task workspace text boxes window png tool about element option x y from to path folder outcome why effect undoable undone \
-                reason answer stage said yes step steps tokens run dry_run sandbox program arguments time names of action state aside memory; do
+                reason answer stage said yes step steps tokens run dry_run sandbox program arguments time names of action state aside memory size display without actions to_x; do
                 printf ',"%s":%s' $member "$value"
             done
             echo '}'

@@ -6,19 +6,21 @@
 
 struct replay_options {
     struct common common;
-    const char *architecture, *html;
+    const char *architecture, *html, *as;
     bool json;
 };
 
 static const struct replay_options defaults = {.common = COMMON_DEFAULTS, .architecture = "lam"};
 
 #define OPT(field) offsetof(struct replay_options, field)
-static const struct option table[] = {ARCHITECTURE_OPTION(OPT(architecture)),
-                                      JSON_OPTION(OPT(json), "one object for each event, one per line"),
-                                      {"html", 0, OPTION_STRING, OPT(html), "FILE",
-                                       .help = "write a page as well: one file that needs no other",
-                                       .here = "steps, and pictures with what was acted on"},
-                                      {0}};
+static const struct option table[] = {
+    ARCHITECTURE_OPTION(OPT(architecture)),
+    JSON_OPTION(OPT(json), "one object for each event, one per line"),
+    {"html", 0, OPTION_STRING, OPT(html), "FILE", .help = "write a page as well: one file that needs no other",
+     .here = "steps, and pictures with what was acted on"},
+    {"as", 0, OPTION_STRING, OPT(as), "FORMAT", .help = "write only what was done on a desktop, in other words",
+     .here = "computer-use, or ui-tars"},
+    {0}};
 
 static const uint64_t LARGEST_TRANSCRIPT = 256u << 20;
 
@@ -50,7 +52,10 @@ static int run(const struct arguments *arguments)
     viv_status status = acting_open_world(&o, &options->common, options->architecture, &acting, &err);
     if (status == VIV_OK)
         status = cli_read_input(path, LARGEST_TRANSCRIPT, &text, &err);
-    if (status == VIV_OK)
+    if (status == VIV_OK && options->as)
+        status = acting_rewrite(&acting, options->as, file_input_name(path), buf_text(&text), text.size, &listener,
+                                &err);
+    else if (status == VIV_OK)
         status = acting_replay(&acting, file_input_name(path), buf_text(&text), text.size, &listener, &err);
     if (status == VIV_OK && options->html)
         status = acting_page_end(&s.page, &err);
@@ -73,6 +78,7 @@ const struct command command_replay = {
     .options_size = sizeof(struct replay_options),
     .examples = "viv replay ~/inbox/.viv/runs/1.jsonl\n"
                 "viv replay ~/inbox/.viv/runs/1.jsonl --html run.html\n"
+                "viv replay ~/inbox/.viv/runs/1.jsonl --as computer-use\n"
                 "viv act lam.yaml -p \"Sort\" -w ~/inbox --json | viv replay -",
     .group = GROUP_RUN,
     .main = run,

@@ -152,7 +152,7 @@ static bool wants_to_stop(void *ctx)
 
 static bool is_offered(const struct service *s, size_t i)
 {
-    return (s->settings.offered >> i & 1) && !tools[i]->outside;
+    return (s->settings.offered >> i & 1) && !tools[i]->outside && !tools[i]->group; /* those act elsewhere */
 }
 
 static json_t *argument_schema(enum argument_kind kind)
@@ -412,6 +412,7 @@ static char *spec_for_others(const char *spec)
     json_object_set_new(v, "stages", json_object());
     json_object_del(v, "mcp");
     json_object_del(v, "browser");
+    json_object_del(v, "desktop");
     json_object_del(v, "memory");
     if (!json_is_object(limits) && json_object_set_new(v, "limits", json_object()) == 0)
         limits = json_object_get(v, "limits");
