@@ -14,6 +14,7 @@ static struct text asked_with; /* the last prompt of the user */
 static size_t context;         /* bytes of a prompt of the user that the model has room for; 0: any */
 static struct text told_model; /* the last system prompt */
 static struct text held_to;    /* the last schema */
+static char state[128];        /* where the user's own state is: beside the workspace */
 
 static viv_status generate(const viv_generator *g, const char *use, const viv_generation *what, const char **text,
                            uint64_t *size, uint64_t *n_tokens)
@@ -81,7 +82,6 @@ static inline void tells(const char *words)
 static inline const char *begin(void)
 {
     const char *path = new_workspace();
-    static char state[128]; /* of the user: beside the workspaces */
     snprintf(state, sizeof state, "%s.state", path);
     setenv("XDG_STATE_HOME", state, 1);
     make_tree(path);
@@ -99,7 +99,7 @@ static inline void end(const char *path)
     text_release(&told_model);
     text_release(&held_to);
     remove_all(path);
-    remove_all(getenv("XDG_STATE_HOME"));
+    remove_all(state);
 }
 
 #define ALL  "{\"stages\":{},\"policy\":{\"*\":\"allow\"}}"

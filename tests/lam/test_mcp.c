@@ -191,7 +191,7 @@ TEST(approvals_have_a_place_or_are_asked_for_again)
 {
     const char *path = begin();
     const char *const list[] = {DONE, NULL};
-    char *home = getenv("HOME") ? strdup(getenv("HOME")) : NULL, *state = strdup(getenv("XDG_STATE_HOME"));
+    char *home = getenv("HOME") ? strdup(getenv("HOME")) : NULL, *before = strdup(getenv("XDG_STATE_HOME"));
     unsetenv("HOME");
     setenv("XDG_STATE_HOME", "relative", 1);
     says_yes = 1;
@@ -201,9 +201,9 @@ TEST(approvals_have_a_place_or_are_asked_for_again)
     }
     if (home)
         setenv("HOME", home, 1);
-    setenv("XDG_STATE_HOME", state, 1);
+    setenv("XDG_STATE_HOME", before, 1);
     free(home);
-    free(state);
+    free(before);
     end(path);
 }
 END_TEST

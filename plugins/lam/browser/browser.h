@@ -7,6 +7,7 @@
  *     hosts: [example.org, "*.example.org", "localhost:8080"]     nothing else is requested, by any page
  *     files: true       files of the workspace are pages of http://workspace.invalid/, answered by lam
  *     data: true        data: addresses may be opened
+ *     sockets: true     pages may open WebSockets to these hosts; what goes over them is not judged
  *     pictures: true    the model gets a picture of the page, and the lines say where things are
  *
  * A page is seen as lines, one for each thing that can be seen, with the numbers that actions name:

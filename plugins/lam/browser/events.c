@@ -31,6 +31,12 @@ static struct tab *tab_of(struct browser *b, const char *session)
     return NULL;
 }
 
+/* In each document, before its own scripts: what could send without being held is refused, as a policy would. */
+static const char without_sockets[] =
+    "for (const name of ['WebSocket', 'WebSocketStream', 'WebTransport']) if (name in globalThis) "
+    "Object.defineProperty(globalThis, name, {value: class { constructor() { throw new DOMException("
+    "'sockets are not granted', 'SecurityError'); } }});";
+
 static void attached(struct browser *b, const json_t *p)
 {
     const json_t *info = json_object_get(p, "targetInfo");
@@ -54,6 +60,9 @@ static void attached(struct browser *b, const json_t *p)
     b->changed = true;
     browser_send(b, session, "Page.enable", NULL);
     browser_send(b, session, "Inspector.enable", NULL);
+    if (!json_is_true(json_object_get(b->settings->browser, "sockets")))
+        browser_send(b, session, "Page.addScriptToEvaluateOnNewDocument",
+                     json_pack("{s:s, s:b}", "source", without_sockets, "runImmediately", 1));
     browser_send(b, session, "Emulation.setDeviceMetricsOverride",
                  json_pack("{s:i, s:i, s:i, s:b}", "width", WINDOW_WIDTH, "height", WINDOW_HEIGHT,
                            "deviceScaleFactor", 1, "mobile", 0));

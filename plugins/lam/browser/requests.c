@@ -4,7 +4,10 @@
  *                                    undone: the user is asked, unless the action was asked about as one that does
  *   http://workspace.invalid/PATH    answered from the file, if the spec grants files and no rule of read or
  *                                    open_file keeps it back; the browser reads none itself
- *   all others                       refused */
+ *   all others                       refused
+ *
+ * Messages on WebSockets cannot be held, so that none are opened: documents have no such class (events.c), and
+ * answers, of which workers are made, have a Content-Security-Policy besides their own. */
 #include "browser.h"
 
 #include <ctype.h>
@@ -108,7 +111,32 @@ static char *path_of(const char *url)
     return path;
 }
 
-static json_t *answer_of(const char *id, int code, const char *type, const struct text *body)
+static bool may_open_sockets(const struct browser *b)
+{
+    return json_is_true(json_object_get(b->settings->browser, "sockets"));
+}
+
+static json_t *no_sockets(void)
+{
+    return json_pack("{s:s, s:s}", "name", "Content-Security-Policy", "value",
+                     "connect-src http: https: data: blob:");
+}
+
+/* An answer of a host, held before the page has it. */
+static void judge_answer(struct browser *b, const char *session, const char *id, const json_t *p)
+{
+    const json_int_t code = json_integer_value(json_object_get(p, "responseStatusCode"));
+    json_t *headers = json_object_get(p, "responseHeaders"), *params = json_pack("{s:s}", "requestId", id);
+    if (code >= 200 && (code < 300 || code >= 400) && json_is_array(headers) && !may_open_sockets(b)) {
+        json_array_append_new(headers, no_sockets());
+        json_object_set_new(params, "responseCode", json_integer(code));
+        json_object_set(params, "responseHeaders", headers);
+    }
+    browser_send(b, session, "Fetch.continueResponse", params);
+}
+
+static json_t *answer_of(const struct browser *b, const char *id, int code, const char *type,
+                         const struct text *body)
 {
     char *base64 = base64_write(text_or_empty(body), body->size);
     json_t *v = base64 ? json_pack("{s:s, s:i, s:[{s:s, s:s}, {s:s, s:s}], s:s}", "requestId", id, "responseCode",
@@ -116,6 +144,8 @@ static json_t *answer_of(const char *id, int code, const char *type, const struc
                                    "Cache-Control", "value", "no-store", "body", base64)
                        : NULL;
     free(base64);
+    if (v && !may_open_sockets(b))
+        json_array_append_new(json_object_get(v, "responseHeaders"), no_sockets());
     return v;
 }
 
@@ -137,7 +167,7 @@ static void answer_from_file(struct browser *b, const char *session, const char 
         text_printf(&bytes, "There is no such file in the workspace, or the policy keeps it back.\n");
     }
     browser_send(b, session, "Fetch.fulfillRequest",
-                 answer_of(id, there ? 200 : 404, there ? type_of(path) : "text/plain", &bytes));
+                 answer_of(b, id, there ? 200 : 404, there ? type_of(path) : "text/plain", &bytes));
     text_release(&bytes);
     free(path);
 }
@@ -184,6 +214,10 @@ void browser_judge(struct browser *b, const char *session, const json_t *p)
     const char *id = json_string_value(json_object_get(p, "requestId")),
                *url = json_string_value(json_object_get(request, "url")),
                *method = json_string_value(json_object_get(request, "method"));
+    if (id && (json_object_get(p, "responseStatusCode") || json_object_get(p, "responseErrorReason"))) {
+        judge_answer(b, session, id, p);
+        return;
+    }
     char *host = url ? url_host(url) : NULL;
     if (!id || !method || !host) {
         free(host);

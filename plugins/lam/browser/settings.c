@@ -17,7 +17,7 @@ static bool is_host(const json_t *v)
 
 viv_status browser_check(const viv_host *host, const char *spec, const json_t *v)
 {
-    static const char *const switches[] = {"files", "data", "pictures", "places"};
+    static const char *const switches[] = {"files", "data", "sockets", "pictures", "places"};
     const json_t *hosts = json_object_get(v, "hosts"), *program = json_object_get(v, "program");
     size_t i;
     json_t *name;

@@ -335,9 +335,10 @@ static viv_status have_page(struct browser *b)
 static viv_status prepare(struct browser *b)
 {
     json_t *page = json_pack("[{s:s, s:b}]", "type", "page", "exclude", 0);
-    viv_status status =
-        browser_call(b, NULL, "Fetch.enable", json_pack("{s:[{s:s}]}", "patterns", "urlPattern", "*"),
-                     browser_patience(b), NULL);
+    viv_status status = browser_call(b, NULL, "Fetch.enable",
+                                     json_pack("{s:[{s:s}, {s:s, s:s}]}", "patterns", "urlPattern", "*",
+                                               "urlPattern", "*", "requestStage", "Response"),
+                                     browser_patience(b), NULL);
     if (status == VIV_OK)
         status = browser_call(b, NULL, "Browser.setDownloadBehavior",
                               json_pack("{s:s, s:s+, s:b}", "behavior", "allowAndName", "downloadPath", b->path,
