@@ -1,4 +1,4 @@
-/* harness.h - one layer alone, through its class: attributes and f32 weights given by the test, pages of its own,
+/* harness.h - one layer alone, through its class: attributes and weights given by the test, pages of its own,
  * tasks run one by one in whatever split the test likes. */
 #ifndef TESTS_LAYERS_HARNESS_H
 #define TESTS_LAYERS_HARNESS_H
@@ -6,6 +6,7 @@
 #include "base/error.h"
 #include "kernels/kernels.h"
 #include "layers/layers.h"
+#include "tensor/dtype.h"
 #include "testing.h"
 
 #include <math.h>
@@ -15,7 +16,7 @@ enum { HARNESS_MAX = 24, HARNESS_PAGE = 32, HARNESS_PAGES = 16 };
 
 struct given {
     const char *name;
-    double number;       /* of numbers, booleans and choices (its index) */
+    double number;       /* of numbers, booleans and choices (its index); of weights: their type */
     const float *weight; /* of weights */
     uint32_t ndim;
     uint64_t dims[4]; /* also the numbers of a list, ndim of them */
@@ -151,25 +152,9 @@ static const viv_tensor *harness_weight(const viv_prepare *p, const char *attr)
         return NULL;
     size_t i = (size_t)(g - h->given);
     viv_tensor *t = &h->tensors[i];
-    uint64_t elems = 1;
-    for (uint32_t d = g->ndim; d-- > 0;) {
+    for (uint32_t d = 0; d < g->ndim; d++)
         h->shapes[i][d] = (int64_t)g->dims[d];
-        h->strides[i][d] = (int64_t)elems;
-        elems *= g->dims[d];
-    }
-    *t = (viv_tensor){.struct_size = sizeof *t,
-                      .dtype = VIV_F32,
-                      .dl = {.data = (void *)g->weight,
-                             .device_type = 1,
-                             .ndim = (int32_t)g->ndim,
-                             .code = 2,
-                             .bits = 32,
-                             .lanes = 1,
-                             .shape = h->shapes[i],
-                             .strides = h->strides[i]},
-                      .nbytes = elems * 4,
-                      .row_bytes = g->dims[g->ndim - 1] * 4,
-                      .name = attr};
+    ck_assert(tensor_init(t, attr, (uint32_t)g->number, g->ndim, h->shapes[i], h->strides[i], g->weight));
     return t;
 }
 

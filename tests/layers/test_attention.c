@@ -1,6 +1,7 @@
 /* Attention against the formula in double precision: heads, groups, windows, pages, rotary positions; and the same
  * bits whether a text comes at once or in pieces. */
 #include "harness.h"
+#include "kernels/blocks.h"
 #include "layers/grid.h"
 
 enum { DIM = 24, N_HEADS = 6, HEAD_DIM = 10, N_ROWS = 75, BUCKETS = 12 };
@@ -322,6 +323,67 @@ TEST(attention__refuses_buckets_that_do_not_reach)
 }
 END_TEST
 
-TESTS(attention__is_the_formula_for_every_grouping_window_and_mask,
+/* --- bounds of quantized products --- */
+
+enum { WIDE = 64, N_WIDE_ROWS = 9 };
+static struct block_q8_0 blocks[4][WIDE * WIDE / BLOCK];
+static float floats[4][WIDE * WIDE], wide[N_WIDE_ROWS][WIDE];
+
+/* Two heads of 32, of weights in blocks or of the same ones in floats. */
+static void run_wide(bool in_blocks, bool with_bounds, float out[N_WIDE_ROWS][WIDE])
+{
+    static const char *const names[] = {"q", "k", "v", "out", "q_bounds", "k_bounds", "v_bounds", "out_bounds"};
+    struct given given[12] = {{.name = "n_heads", .number = 2},
+                              {.name = "n_kv_heads", .number = 2},
+                              {.name = "head_dim", .number = 32},
+                              {.name = "causal", .number = 0}};
+    const uint64_t in_dims[] = {WIDE};
+    const float *in[] = {&wide[0][0]};
+    uint32_t n = 4;
+    struct harness h;
+    for (int i = 0; i < 4; i++)
+        given[n++] = (struct given){.name = names[i],
+                                    .number = in_blocks ? VIV_Q8_0 : VIV_F32,
+                                    .weight = in_blocks ? (const float *)(const void *)blocks[i] : floats[i],
+                                    .ndim = 2,
+                                    .dims = {WIDE, WIDE}};
+    for (int i = 0; with_bounds && i < N_BOUNDED; i++)
+        given[n++] = (struct given){.name = names[4 + i], .weight = bounds[i], .ndim = 1, .dims = {VIV_N_BOUNDS}};
+    ck_assert_int_eq(harness_make(&h, "attention", given, n, in_dims, 1, 0), VIV_OK);
+    ck_assert_int_eq(harness_run(&h, in, 1, NULL, N_WIDE_ROWS, &out[0][0], 1000), VIV_OK);
+    harness_free(&h);
+}
+
+static float farthest(float a[N_WIDE_ROWS][WIDE], float b[N_WIDE_ROWS][WIDE])
+{
+    float most = 0;
+    for (int r = 0; r < N_WIDE_ROWS; r++)
+        for (int d = 0; d < WIDE; d++)
+            most = fmaxf(most, fabsf(a[r][d] - b[r][d]));
+    return most;
+}
+
+TEST(attention__bounds_quantized_products)
+{
+    static float exact[N_WIDE_ROWS][WIDE], rounded[N_WIDE_ROWS][WIDE], free_of_bounds[N_WIDE_ROWS][WIDE];
+    harness_fill(&wide[0][0], N_WIDE_ROWS * WIDE, 1);
+    for (uint32_t i = 0; i < 4; i++) {
+        harness_fill(floats[i], WIDE * WIDE, 2 + i);
+        for (int k = 0; k < WIDE * WIDE; k++) { /* of 2^-9 times a whole number, which a block holds */
+            struct block_q8_0 *b = &blocks[i][k / BLOCK];
+            b->d = 0x1800;
+            b->q[k % BLOCK] = (int8_t)(floats[i][k] * 127);
+            floats[i][k] = (float)b->q[k % BLOCK] / 512;
+        }
+    }
+    run_wide(false, true, exact);
+    run_wide(true, true, rounded);
+    run_wide(false, false, free_of_bounds);
+    ck_assert_msg(farthest(exact, rounded) < 0.01f, "%g", (double)farthest(exact, rounded));
+    ck_assert_msg(farthest(exact, free_of_bounds) > 0.1f, "%g", (double)farthest(exact, free_of_bounds));
+}
+END_TEST
+
+TESTS(attention__bounds_quantized_products, attention__is_the_formula_for_every_grouping_window_and_mask,
       attention__gives_the_same_bits_at_once_and_in_pieces, attention__refuses_groups_that_do_not_divide,
       attention__refuses_buckets_that_do_not_reach, attention__refuses_blocks_that_cut_those_of_the_grid)
