@@ -29,9 +29,24 @@ struct vlm_view *add_view(struct maker *m, int32_t from)
     return v;
 }
 
+/* Lines are resized before columns: what is between them is as high as the picture, and bounded, too. */
+static viv_status check_lines(const struct maker *m, const struct vlm_view *v, double w)
+{
+    const double bytes = m->s->rescale_first ? sizeof(float) : 1, lines = v->height * w * bytes;
+    if (v->height <= VLM_MAX_SIDE || lines <= (double)VLM_MAX_PIXELS)
+        return VIV_OK;
+    return viv_fail(
+        m->host, VIV_ELIMIT,
+        "a picture of %.0f x %.0f pixels is too narrow for this model, which makes its lines %.0f pixels "
+        "wide: expected at most %.0f lines; cut it into parts",
+        m->w, m->h, w, fmax(VLM_MAX_SIDE, floor((double)VLM_MAX_PIXELS / w / bytes)));
+}
+
 viv_status add_resize(const struct maker *m, struct vlm_view *v, double h, double w)
 {
-    const viv_status status = check_canvas(m, h, w);
+    viv_status status = check_canvas(m, h, w);
+    if (status == VIV_OK)
+        status = check_lines(m, v, w);
     if (status != VIV_OK)
         return status;
     v->height = (uint32_t)h;

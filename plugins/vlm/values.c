@@ -7,6 +7,8 @@
  *   dinov3       each step in float32 */
 #include "values.h"
 
+#include <math.h>
+
 static float to_bf16(float x)
 {
     uint32_t bits = 0;
@@ -63,6 +65,12 @@ viv_status vlm_values_init(const viv_host *host, const struct vlm_settings *sett
                             : settings->backend == VLM_PILLOW ? value_pillow(settings, c, byte)
                                                               : value_torchvision(settings, c, byte);
         }
+        if (!isfinite(out->of[c][0]) || !isfinite(out->of[c][255]))
+            return viv_fail(
+                host, VIV_EINVAL,
+                "image_mean[%d] %g, image_std[%d] %g and rescale_factor %g make pixels infinite: expected "
+                "numbers such as 0.5, 0.5 and %g",
+                c, settings->image_mean[c], c, settings->image_std[c], settings->rescale_factor, 1.0 / 255);
     }
     return VIV_OK;
 }

@@ -244,6 +244,15 @@ TEST(values__refuse_numbers_that_cannot_divide)
         read_settings("{\"image_processor_type\": \"CLIPImageProcessor\", \"rescale_factor\": 0}", NULL, &s),
         VIV_OK);
     ck_assert_int_eq(vlm_values_init(&test_host, &s, &values), VIV_EINVAL);
+    for (int i = 0; i < 3; i++) { /* of floats, infinite */
+        static const char *const large[] = {"\"rescale_factor\": 1e300", "\"image_mean\": 1e300",
+                                            "\"image_std\": 1e-45"};
+        char json[128];
+        snprintf(json, sizeof json, "{\"image_processor_type\": \"DINOv3ViTImageProcessor\", %s}", large[i]);
+        ck_assert_int_eq(read_settings(json, NULL, &s), VIV_OK);
+        ck_assert_int_eq(vlm_values_init(&test_host, &s, &values), VIV_EINVAL);
+        ck_assert_msg(strstr(last_error, "infinite") != NULL, "%s", last_error);
+    }
 }
 END_TEST
 

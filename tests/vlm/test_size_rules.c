@@ -266,6 +266,22 @@ TEST(size_rules__refuse_pictures_that_are_too_narrow)
 }
 END_TEST
 
+TEST(size_rules__bound_what_is_between_lines_and_columns)
+{
+    const struct vlm_settings vit = settings_of("{\"image_processor_type\": \"ViTImageProcessor\", \"size\": 224}");
+    const struct vlm_settings dinov3 =
+        settings_of("{\"image_processor_type\": \"DINOv3ViTImageProcessor\", \"size\": 224}");
+    const uint32_t lines = (uint32_t)(VLM_MAX_PIXELS / 224);
+    struct vlm_plan plan;
+    ck_assert_int_eq(vlm_plan_make(&test_host, &vit, lines, 1, 1, 0, &plan), VIV_OK);
+    ck_assert_int_eq(vlm_plan_make(&test_host, &vit, lines + 1, 1, 1, 0, &plan), VIV_ELIMIT);
+    ck_assert_msg(strstr(last_error, "at most 599186 lines") != NULL, "%s", last_error);
+    ck_assert_int_eq(vlm_plan_make(&test_host, &vit, 1, lines + 1, 1, 0, &plan), VIV_OK);
+    ck_assert_int_eq(vlm_plan_make(&test_host, &dinov3, lines / 4, 1, 1, 0, &plan), VIV_OK);
+    ck_assert_int_eq(vlm_plan_make(&test_host, &dinov3, lines, 1, 1, 0, &plan), VIV_ELIMIT);
+}
+END_TEST
+
 TEST(size_rules__refuse_settings_that_make_no_sense)
 {
     static const char *const files[] = {
@@ -331,4 +347,4 @@ TESTS(size_rules__bound_what_becomes_of_a_line_of_pixels, size_rules__give_the_s
       size_rules__give_the_published_numbers_of_patches, size_rules__give_the_published_numbers_of_tiles,
       size_rules__count_the_rows_of_llava_next, size_rules__put_the_whole_picture_where_the_model_wants_it,
       size_rules__do_not_cut_one_of_several_pictures_of_onevision, size_rules__refuse_pictures_that_are_too_narrow,
-      size_rules__refuse_settings_that_make_no_sense)
+      size_rules__refuse_settings_that_make_no_sense, size_rules__bound_what_is_between_lines_and_columns)
