@@ -112,7 +112,7 @@ TEST(specs__of_ours_are_whole_and_fit_a_screen)
         /* two stacks of layers, or two kinds of blocks in one, are named twice */
         unsigned most = strstr(buf_text(&text), "\nencoder:\n") || strstr(buf_text(&text), "sum:\n") ? 160 : 120;
         most += strstr(buf_text(&text), "stand_in:") ? 60 : 0; /* inputs of each layer are a further part */
-        most += strstr(buf_text(&text), "_bounds:") ? 20 : 0; /* and so are bounds of each product */
+        most += strstr(buf_text(&text), "_bounds:") ? 20 : 0;  /* and so are bounds of each product */
         ck_assert_msg(lines < most, "%s is too long", l.names[i]);
         buf_release(&text);
         spec_close(s);
