@@ -458,6 +458,11 @@ static void read_tiles(struct reader *r, struct vlm_settings *s)
     static const char *const splits[] = {"do_image_splitting", "crop_to_patches", "do_pan_and_scan", "slice_mode"};
     static const char *const least[] = {"min_patches", "min_tiles"}, *const most[] = {"max_tiles", "max_slice_nums",
                                                                                       "pan_and_scan_max_num_crops"};
+    if (s->rule == VLM_RULE_PAN_AND_SCAN) { /* Gemma3Processor's */
+        s->max_tiles = 4;
+        s->pan_and_scan_min_crop_size = 256;
+        s->pan_and_scan_min_ratio_to_activate = 1.2;
+    }
     for (size_t i = 0; i < sizeof splits / sizeof *splits; i++)
         read_flag(r, splits[i], &s->split);
     for (size_t i = 0; i < sizeof least / sizeof *least; i++)

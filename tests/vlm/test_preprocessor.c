@@ -171,6 +171,14 @@ TEST(preprocessor__reads_old_and_new_files)
                       NULL, &s),
         VIV_OK);
     ck_assert_uint_eq(s.merge_size, 2);
+    /* as published: numbers are null */
+    ck_assert_int_eq(
+        read_settings("{\"image_processor_type\": \"Gemma3ImageProcessor\", \"do_pan_and_scan\": true, "
+                      "\"pan_and_scan_min_crop_size\": null, \"pan_and_scan_max_num_crops\": 3}",
+                      NULL, &s),
+        VIV_OK);
+    ck_assert(s.split && s.max_tiles == 3 && s.pan_and_scan_min_crop_size == 256 &&
+              s.pan_and_scan_min_ratio_to_activate == 1.2);
     ck_assert_int_eq(
         read_settings("{\"image_processor_type\": \"Kimi_K25ImageProcessor\", \"max_patches\": 77}", NULL, &s),
         VIV_OK);
