@@ -167,8 +167,8 @@ json_t *action_schema(const struct settings *s, const struct scene *scene, const
         if (s->offered >> i & 1 && tools[i] != &tool_call && has_needs(tools[i], browser, desktop) &&
             !(words && foreign_has(tools[i])) && has_objects(tools[i], scene, all))
             json_array_append_new(choices, tool_schema(tools[i]));
-    if (words == &foreign_computer_use)
-        computer_use_schemas(desktop->width, desktop->height, choices);
+    if (words && words->schemas)
+        words->schemas(desktop->width, desktop->height, choices);
     add_member(properties, required, "answer", reference("text"));
     json_array_append_new(choices, object_schema("done", properties, required));
     bool files = false;

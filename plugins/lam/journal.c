@@ -391,9 +391,9 @@ viv_status journal_deed(struct journal *j, const char *tool, const char *about)
 
 /* --- actions ------------------------------------------------------------------------------------------------ */
 
-static void kept_name(uint64_t n, char name[32])
+void kept_name(uint64_t n, char name[KEPT_NAME])
 {
-    snprintf(name, 32, "%" PRIu64, n);
+    snprintf(name, KEPT_NAME, "%" PRIu64, n);
 }
 
 void journal_drop(struct journal *j)
@@ -484,7 +484,7 @@ static void mark_last(struct journal *j, const char *mark)
 
 static viv_status may_begin(struct journal *j)
 {
-    char name[32], *aside = NULL;
+    char name[KEPT_NAME], *aside = NULL;
     viv_status status = VIV_OK;
     if (j->owed && !j->broken)
         mark_last(j, j->owed);
@@ -501,7 +501,7 @@ static viv_status may_begin(struct journal *j)
 /* Steps 1 and 2: what was staged gets its name, and the record says so. */
 static viv_status record(struct journal *j, const struct action *a)
 {
-    char name[32];
+    char name[KEPT_NAME];
     kept_name(a->n, name);
     if (!a->from && renameat2(j->kept, STAGED, j->kept, name, RENAME_NOREPLACE) != 0)
         return root_fail(&j->root, a->tool, a->to);

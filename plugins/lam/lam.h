@@ -192,11 +192,15 @@ viv_status journal_forget(struct journal *j, struct action *a); /* of one */
 
 /* --- inside of the journal: journal.c, settle.c and undo.c --- */
 
+/* Its name under .viv/kept. */
+enum { KEPT_NAME = 32 };
+void kept_name(uint64_t n, char name[KEPT_NAME]);
+
 /* The two places of an action, opened. */
 struct sides {
     int folder[2]; /* -1: there is no such folder any more */
     const char *name[2];
-    char kept[32]; /* the name under .viv/kept */
+    char kept[KEPT_NAME];
 };
 enum { FROM, TO };
 viv_status sides_open(const struct journal *j, const struct action *a, struct sides *s);

@@ -490,12 +490,11 @@ static viv_status choose(struct loop *l, json_t **action)
     l->misread = NULL;
     if (json_array_size(l->queue) == 0)
         status = plan(l, action);
-    if (status == VIV_OK && l->words == &foreign_computer_use && computer_use_is(*action)) {
-        char *text = json_dumps(*action, JSON_COMPACT);
+    if (status == VIV_OK && l->words && l->words->is && l->words->is(*action)) {
+        json_t *ours = l->words->read_object(*action, &l->misread);
         json_decref(*action);
-        *action = text ? l->words->read(text, strlen(text), &l->misread) : NULL;
-        status = *action ? VIV_OK : viv_fail(l->host, text ? VIV_EFORMAT : VIV_ENOMEM, "the action cannot be read");
-        free(text);
+        *action = ours;
+        status = ours ? VIV_OK : viv_fail(l->host, VIV_EFORMAT, "the action cannot be read");
     }
     if (status == VIV_OK && json_is_array(*action)) {
         json_decref(l->queue);

@@ -37,19 +37,19 @@ static uint64_t bytes_of(int at, const char *name, int depth)
 
 static bool is_kept(const struct journal *j, const struct action *a)
 {
-    char name[32];
-    snprintf(name, sizeof name, "%" PRIu64, a->n);
+    char name[KEPT_NAME];
+    kept_name(a->n, name);
     return !a->forgotten && faccessat(j->kept, name, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
 }
 
 viv_status journal_forget(struct journal *j, struct action *a)
 {
-    char name[32];
+    char name[KEPT_NAME];
     const viv_status status = journal_mark(j, "forgotten", a, true);
     if (status != VIV_OK)
         return status;
     a->forgotten = true;
-    snprintf(name, sizeof name, "%" PRIu64, a->n);
+    kept_name(a->n, name);
     remove_tree(j->kept, name);
     return VIV_OK;
 }
@@ -69,8 +69,8 @@ viv_status journal_prune(struct journal *j, int64_t most, int64_t seconds, const
     json_int_t n = 0;
     viv_status status = bytes ? VIV_OK : viv_fail(j->host, VIV_ENOMEM, "out of memory");
     for (size_t i = 0; status == VIV_OK && i < j->n_actions; i++) {
-        char name[32];
-        snprintf(name, sizeof name, "%" PRIu64, j->actions[i].n);
+        char name[KEPT_NAME];
+        kept_name(j->actions[i].n, name);
         bytes[i] = is_kept(j, &j->actions[i]) ? bytes_of(j->kept, name, 0) : 0;
         total += bytes[i];
     }

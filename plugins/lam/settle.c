@@ -65,8 +65,8 @@ viv_status journal_settle(struct journal *j)
         if (j->actions[i].state == ACTION_BEGUN || j->actions[i].state == ACTION_UNDOING)
             status = settle(j, &j->actions[i]);
     for (size_t i = 0; i < j->n_actions; i++) { /* its record is there; what was kept may be, too */
-        char name[32];
-        snprintf(name, sizeof name, "%" PRIu64, j->actions[i].n);
+        char name[KEPT_NAME];
+        kept_name(j->actions[i].n, name);
         if (j->actions[i].forgotten)
             remove_tree(j->kept, name);
     }

@@ -1,15 +1,8 @@
 /* fuzz_http.c - any bytes as the answer of a server over HTTP: a head, then a body, in chunks, as JSON or as
  * events. The parser's functions are its file's own, so that the file is a part of this one. */
-#include "../fuzz.h"
-
 #include "lam/mcp/http.c"
 
-static void set_error(const viv_host *host, viv_status status, const char *text)
-{
-    (void)host, (void)status, (void)text;
-}
-static const viv_host host = {
-    .struct_size = sizeof(viv_host), .name = "fuzz", .version = "0", .set_error = set_error};
+#include "fuzz_host.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {

@@ -1,28 +1,10 @@
 /* fuzz_journal.c - any bytes as a journal: an error or records, in a workspace that stays empty. Bytes after a
  * first 'c' get the checksum that they lack, line by line, so that the reader of records is reached. */
-#include "../fuzz.h"
-#include "host/service.h"
-#include "lam/lam.h"
+#include "fuzz_host.h"
 
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-
-static void set_error(const viv_host *host, viv_status status, const char *text)
-{
-    (void)host, (void)status, (void)text;
-}
-extern const struct service service_digest;
-static const void *get_service(const viv_host *host, const char *id)
-{
-    (void)host;
-    return strcmp(id, VIV_SERVICE_DIGEST) == 0 ? service_digest.table : NULL;
-}
-static const viv_host host = {.struct_size = sizeof(viv_host),
-                              .name = "fuzz",
-                              .version = "0",
-                              .get_service = get_service,
-                              .set_error = set_error};
 
 static void write_journal(int fd, const char *bytes, size_t size)
 {

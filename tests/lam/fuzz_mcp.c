@@ -1,26 +1,9 @@
 /* fuzz_mcp.c - any lines as what a server of the Model Context Protocol says: which era it is of, its tools,
  * changed lists of them, and the result of a call. */
-#include "../fuzz.h"
-#include "host/service.h"
+#include "fuzz_host.h"
 #include "lam/mcp/mcp.h"
 
 #include <string.h>
-
-static void set_error(const viv_host *host, viv_status status, const char *text)
-{
-    (void)host, (void)status, (void)text;
-}
-extern const struct service service_digest;
-static const void *get_service(const viv_host *host, const char *id)
-{
-    (void)host;
-    return strcmp(id, VIV_SERVICE_DIGEST) == 0 ? service_digest.table : NULL;
-}
-static const viv_host host = {.struct_size = sizeof(viv_host),
-                              .name = "fuzz",
-                              .version = "0",
-                              .get_service = get_service,
-                              .set_error = set_error};
 
 struct lines {
     const char *at;

@@ -1,30 +1,12 @@
 /* fuzz_serve.c - any lines as what the agent of another program asks for, of a server that touches nothing. Each of
  * its answers is a line of JSON. */
-#include "../fuzz.h"
-#include "host/service.h"
-#include "lam/lam.h"
+#include "fuzz_host.h"
 
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
-
-static void set_error(const viv_host *host, viv_status status, const char *text)
-{
-    (void)host, (void)status, (void)text;
-}
-extern const struct service service_digest;
-static const void *get_service(const viv_host *host, const char *id)
-{
-    (void)host;
-    return strcmp(id, VIV_SERVICE_DIGEST) == 0 ? service_digest.table : NULL;
-}
-static const viv_host host = {.struct_size = sizeof(viv_host),
-                              .name = "fuzz",
-                              .version = "0",
-                              .get_service = get_service,
-                              .set_error = set_error};
 
 static viv_status tell(const viv_listener *l, const char *json, uint64_t size)
 {

@@ -1,17 +1,10 @@
 /* fuzz_transcript.c - any bytes as a transcript: an error or events, each an object of one line; as the spec of a
  * model that acts, as an action of a model, and as one in the words of others, whose actions are ours. */
-#include "../fuzz.h"
+#include "fuzz_host.h"
 #include "lam/desktop/foreign.h"
 
 #include <stdlib.h>
 #include <string.h>
-
-static void set_error(const viv_host *host, viv_status status, const char *text)
-{
-    (void)host, (void)status, (void)text;
-}
-static const viv_host host = {
-    .struct_size = sizeof(viv_host), .name = "fuzz", .version = "0", .set_error = set_error};
 
 static viv_status tell(const viv_listener *listener, const char *json, uint64_t size)
 {

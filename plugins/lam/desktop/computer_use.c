@@ -38,7 +38,7 @@ static bool is_plain(const char *name)
     return false;
 }
 
-bool computer_use_is(const json_t *action)
+static bool is_action(const json_t *action)
 {
     static const char *const others[] = {"mouse_move", "left_click_drag", "scroll", "key", "hold_key", "type",
                                          "wait"};
@@ -155,7 +155,7 @@ static json_t *read_action(const json_t *a, const char **why)
     const char *name = json_string_value(json_object_get(a, "action"));
     const json_t *text = json_object_get(a, "text");
     *why = "it is no action of Computer Use";
-    if (!name || !computer_use_is(a))
+    if (!name || !is_action(a))
         return NULL;
     if (click_of(name))
         return read_click(a, click_of(name), why);
@@ -287,7 +287,7 @@ static void add_schema(json_t *choices, const char *action, const char *const na
                                              "required", required, "additionalProperties", 0));
 }
 
-void computer_use_schemas(int width, int height, json_t *choices)
+static void add_schemas(int width, int height, json_t *choices)
 {
     char *pattern = keys_pattern();
     json_t *keys = json_pack("{s:s, s:s}", "type", "string", "pattern", pattern ? pattern : "");
@@ -323,5 +323,10 @@ static const char description[] =
     "{\"action\": \"type\", \"text\": ...}\n{\"action\": \"wait\", \"duration\": seconds}\n"
     "{\"action\": \"left_mouse_down\"}, left_mouse_up, screenshot and cursor_position\n";
 
-const struct foreign foreign_computer_use = {
-    .name = "computer-use", .read = read_text, .write = write_text, .description = description};
+const struct foreign foreign_computer_use = {.name = "computer-use",
+                                             .read = read_text,
+                                             .write = write_text,
+                                             .description = description,
+                                             .schemas = add_schemas,
+                                             .is = is_action,
+                                             .read_object = read_action};

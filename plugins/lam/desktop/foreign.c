@@ -28,6 +28,7 @@ struct rewriter {
     const viv_listener *to;
     json_t *boxes; /* of what was seen last */
     json_int_t n_left_out;
+    bool ended;
 };
 
 static bool box_of(const struct rewriter *r, const json_t *step, struct box *out)
@@ -56,7 +57,7 @@ static viv_status rewrite(struct rewriter *r, const json_t *step)
         status = events_tell(
             &e, text.failed ? NULL
                             : json_pack("{s:s, s:s%}", "event", "said", "text", text_or_empty(&text), text.size));
-    r->n_left_out += !is;
+    r->n_left_out += !is && !r->ended;
     text_release(&text);
     return status;
 }
@@ -73,7 +74,8 @@ static viv_status hear(const viv_listener *listener, const char *json, uint64_t 
         r->boxes = json_incref(json_object_get(event, "boxes"));
     } else if (kind && strcmp(kind, "step") == 0) {
         status = rewrite(r, event);
-    } else if (kind && strcmp(kind, "end") == 0 && r->format == &foreign_ui_tars) {
+    } else if (kind && strcmp(kind, "end") == 0) { /* some formats have a word for it */
+        r->ended = true;
         json_object_set_new(event, "tool", json_string("done"));
         status = rewrite(r, event);
     }
