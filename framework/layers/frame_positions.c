@@ -31,24 +31,28 @@ static viv_status infer(void *layer, viv_infer *b)
 
 static viv_status prepare(void *layer, viv_prepare *p)
 {
-    (void)layer, (void)p;
+    const struct frame_positions *l = layer;
+    p->worker_workspace = viv_align_64(l->dim * sizeof(float));
     return VIV_OK;
 }
 
-static void add_frame(const struct frame_positions *l, uint64_t frame, float *y)
+/* What the rows of a frame get. */
+static void positions_of(const struct frame_positions *l, uint64_t frame, float *out)
 {
     const uint64_t half = l->dim / 2;
     for (uint64_t j = 0; j < half; j++) {
         const float frequency = (float)pow(l->theta, -2.0 * (double)j / (double)l->dim),
                     angle = (float)frame * frequency;
-        y[j] += sinf(angle);
-        y[half + j] += cosf(angle);
+        out[j] = sinf(angle);
+        out[half + j] = cosf(angle);
     }
 }
 
 static viv_status forward(const void *layer, const viv_exec *e, uint32_t phase, uint64_t first, uint64_t end)
 {
     const struct frame_positions *l = layer;
+    float *positions = e->scratch;
+    uint64_t made = UINT64_MAX; /* the frame that positions are of: rows of one stand together */
     (void)phase;
     for (uint64_t t = first; t < end; t++) {
         uint64_t r = t;
@@ -56,8 +60,14 @@ static viv_status forward(const void *layer, const viv_exec *e, uint32_t phase, 
         float *y = e->out + t * l->dim;
         if (y != e->in[0] + t * l->dim)
             memcpy(y, e->in[0] + t * l->dim, l->dim * sizeof *y);
-        if (g->frames > 1 && r >= g->before && r - g->before < grid_places(g))
-            add_frame(l, grid_place(g, r - g->before).frame, y);
+        if (g->frames <= 1 || r < g->before || r - g->before >= grid_places(g))
+            continue;
+        const uint64_t frame = grid_place(g, r - g->before).frame;
+        if (frame != made)
+            positions_of(l, frame, positions);
+        made = frame;
+        for (uint64_t j = 0; j < l->dim; j++)
+            y[j] += positions[j];
     }
     return VIV_OK;
 }
