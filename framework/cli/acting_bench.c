@@ -25,11 +25,11 @@ static viv_status hear(void *ctx, const json_t *event, struct error *err)
 {
     struct report *r = ctx;
     const char *kind = json_string_value(json_object_get(event, "event"));
-    (void)err;
     json_t *copy = json_copy((json_t *)event);
+    bool ok = copy != NULL;
     json_object_del(copy, "event");
     if (kind && strcmp(kind, "bench_action") == 0) {
-        json_array_append(r->actions, copy);
+        ok = json_array_append(r->actions, copy) == 0;
     } else if (kind && strcmp(kind, "bench_page") == 0) {
         json_decref(r->page);
         r->page = json_incref(copy);
@@ -39,7 +39,7 @@ static viv_status hear(void *ctx, const json_t *event, struct error *err)
         r->names = json_integer_value(json_object_get(event, "names"));
     }
     json_decref(copy);
-    return VIV_OK;
+    return ok ? VIV_OK : error_nomem(err);
 }
 
 static viv_status measure_masks(const struct report *r, const struct tokenizer *t, int64_t rounds,
