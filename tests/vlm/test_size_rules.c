@@ -304,8 +304,8 @@ TEST(size_rules__refuse_settings_that_make_no_sense)
         "{\"image_processor_type\": \"DeepseekVLImageProcessor\", \"size\": 0}",
         "{\"image_processor_type\": \"Kimi_K25ImageProcessor\", \"size\": {\"height\": 3, \"width\": 4}}",
         "{\"image_processor_type\": \"PixtralImageProcessor\", \"patch_size\": 0}",
-        "{\"image_processor_type\": \"Gemma3ImageProcessor\", \"do_pan_and_scan\": true, "
-        "\"pan_and_scan_max_num_crops\": 0}",
+        ("{\"image_processor_type\": \"Gemma3ImageProcessor\", \"do_pan_and_scan\": true, "
+         "\"pan_and_scan_max_num_crops\": 0}"),
     };
     for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
         const struct vlm_settings s = settings_of(files[i]);
