@@ -74,6 +74,30 @@ static viv_status prepare(const struct memory *m)
                                         m->root->path, version);
 }
 
+/* What a crash has left is rolled back by SQLite. A journal that names a super-journal is none of ours, which are
+ * of one database: SQLite would delete the file of that name, wherever it is. */
+static viv_status check_journal(const struct root *r)
+{
+    static const unsigned char mark[8] = {0xd9, 0xd5, 0x05, 0xf9, 0x20, 0xa1, 0x63, 0xd7}; /* behind such a name */
+    unsigned char end[sizeof mark];
+    struct stat st;
+    const int fd = root_openat(r, FILE_NAME "-journal", O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
+    if (fd < 0 && errno != ENOENT)
+        return root_fail(r, "open", FILE_NAME "-journal");
+    const bool names =
+        fd >= 0 && (fstat(fd, &st) != 0 || !S_ISREG(st.st_mode) ||
+                    (st.st_size >= (off_t)sizeof end &&
+                     (pread(fd, end, sizeof end, st.st_size - (off_t)sizeof end) != (ssize_t)sizeof end ||
+                      memcmp(end, mark, sizeof mark) == 0)));
+    if (fd >= 0)
+        close(fd);
+    return names ? viv_fail(r->host, VIV_EFORMAT,
+                            "%s/" FILE_NAME "-journal: expected what a crash has left of this memory, found a "
+                            "journal that names another file: remove it",
+                            r->path)
+                 : VIV_OK;
+}
+
 viv_status memory_open(const struct root *r, bool make, struct memory **out)
 {
     struct stat st;
@@ -89,9 +113,12 @@ viv_status memory_open(const struct root *r, bool make, struct memory **out)
         return viv_fail(r->host, VIV_EINVAL, "%s/" FILE_NAME ": expected a file", r->path);
     if (fd < 0 && !make)
         return VIV_OK;
+    viv_status status = check_journal(r);
+    if (status != VIV_OK)
+        return status;
     struct memory *m = calloc(1, sizeof *m);
     text_printf(&path, "%s/" FILE_NAME, r->path);
-    viv_status status = m && !path.failed ? VIV_OK : viv_fail(r->host, VIV_ENOMEM, "out of memory");
+    status = m && !path.failed ? VIV_OK : viv_fail(r->host, VIV_ENOMEM, "out of memory");
     if (status == VIV_OK) {
         m->root = r;
         if (sqlite3_open_v2(path.data, &m->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOFOLLOW,

@@ -228,7 +228,7 @@ passes_on() { # what may not be read does not come where it may be
 END
     echo secret >"$work/w/a.key"
     acts 0 --json && [ "$(grep -c '"outcome":"denied"' "$work/out")" -eq 5 ] && [ "$(grep -c '"event":"ask"' "$work/out")" -eq 1 ] &&
-        prints 'keeps what is there from being read' && prints 'a command sees all files' && prints 'nothing was found' && [ -e "$work/w/c.txt" ] &&
+        prints 'keeps what is there from being read' && prints 'sees all files' && prints 'nothing was found' && [ -e "$work/w/c.txt" ] &&
         [ -e "$work/w/docs/b.txt" ] && [ ! -e "$work/w/b.txt" ] && [ ! -e "$work/w/other" ] && [ ! -e "$work/w/d.tar" ] && [ ! -e "$work/w/key.txt" ]
 }
 check 'what may not be read is not passed on' passes_on
@@ -484,6 +484,32 @@ damaged_memory() {
     rm "$work/w/.viv/memory.db" && ln -s /etc/passwd "$work/w/.viv/memory.db"
     ends 1 "$viv" memory list -w "$work/w" && complains 'memory.db'
 }
+number() { # NUMBER: its four bytes, the highest first
+    printf "$(printf '\\%03o\\%03o\\%03o\\%03o' $(($1 >> 24 & 255)) $(($1 >> 16 & 255)) $(($1 >> 8 & 255)) $(($1 & 255)))"
+}
+foreign_journal() { # SQLite would delete the file that such a journal names, once it is rolled back
+    fresh 'policy: {"*": allow}\ntools: [remember, recall]' <<'END'
+{"action":"remember","text":"boats"}
+{"action":"done","answer":""}
+END
+    acts 0 --yes || return 1
+    echo precious >"$work/precious"
+    magic='\331\325\005\371\040\241\143\327'
+    sum=$(printf %s "$work/precious" | od -An -v -tu1 | tr -s ' ' '\n' | awk '{ n += $1 } END { print n }')
+    {
+        printf "$magic"
+        for n in 0 1 $(($(wc -c <"$work/w/.viv/memory.db") / 4096)) 512 4096; do number $n; done
+        head -c 484 /dev/zero
+        number $((0x40000000 / 4096 + 1))
+        printf %s "$work/precious"
+        number $((${#work} + 9))
+        number "$sum"
+        printf "$magic"
+    } >"$work/journal"
+    cp "$work/journal" "$work/w/.viv/memory.db-journal"
+    fails 'names another file: remove it' "$viv" memory list -w "$work/w" && [ -e "$work/precious" ] &&
+        rm "$work/w/.viv/memory.db-journal" && says boats "$viv" memory list -w "$work/w"
+}
 usage() { ends 2 "$viv" memory "$@"; }
 check 'a model remembers, and recalls' remembers
 if grep -q 'built without SQLite' "$work/out"; then
@@ -500,6 +526,7 @@ else
     check 'no keys and no passwords are remembered' keys
     check 'and forgets, also in the file' forgets
     check 'a damaged memory, or a link' damaged_memory
+    check 'a journal of a memory that names another file' foreign_journal
 fi
 check 'no memory is no failure' ends 0 "$viv" memory list -w "$work/spec"
 check 'forget what' usage forget
