@@ -411,6 +411,8 @@ bool can_be_undone(const struct settings *s, const struct tool *t);
 /* What the spec says of a tool and the paths that it touches, the strictest of all; *why: the rule, for people. */
 enum decision policy_decide(const struct settings *s, const struct tool *t, const struct tool_call *c,
                             const struct scene *scene, const char *folder, bool tainted, const char **why);
+/* Whether that depends on what is in a folder, as `scene` has it. */
+bool policy_looks_below(const struct tool *t);
 /* Of a file of the workspace: what read is allowed. */
 enum decision policy_of_reading(const struct settings *s, const char *path);
 /* Of a file of the workspace that a page asks for: what read and open_file are allowed. */

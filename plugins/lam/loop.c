@@ -244,6 +244,8 @@ static viv_status execute(struct loop *l, struct step *s)
     if (s->effect.size)
         json_object_set_new(event, "effect", json_stringn(text_or_empty(&s->effect), s->effect.size));
     viv_status status = events_tell(&l->events, event);
+    if (status == VIV_OK && !l->dry && policy_looks_below(s->tool)) /* others may have put something there */
+        status = perceive(l);
     if (status == VIV_OK)
         status = may(l, s, &yes);
     if (status != VIV_OK || !yes)

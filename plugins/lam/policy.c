@@ -16,10 +16,10 @@
  * Without a rule, tools that change nothing are allowed, and others are asked about. Of several paths, the
  * strictest counts; a folder that is moved, copied, deleted or searched is all that is in it.
  * What may not be read where it is may not come where it may: by a move, a copy, an archive, by a search, or as
- * what a command sees, which is all of the workspace. After text was read that others wrote, what changes files
- * outside the task's folder is asked about, whatever the rules allow: the text may have asked for it. So is an
- * address on another host than the page's, and a tool of a server that the spec does not trust, which could carry
- * away what was read; and whatever sends something that cannot be called back. */
+ * what a command or a program on a desktop sees, which is all of the workspace. After text was read that others
+ * wrote, what changes files outside the task's folder is asked about, whatever the rules allow: the text may have
+ * asked for it. So is an address on another host than the page's, and a tool of a server that the spec does not
+ * trust, which could carry away what was read; and whatever sends something that cannot be called back. */
 #include "browser/browser.h"
 #include "desktop/desktop.h"
 #include "mcp/mcp.h"
@@ -108,15 +108,24 @@ static bool is_desktop(const struct tool *t)
     return t->scope == desktop_scope;
 }
 
+static enum decision of_passing_on(const struct settings *s, const struct tool *t, const struct tool_call *c,
+                                   const struct scene *scene, const char **why);
+
 /* Pages, and programs on a private display: what they may reach is granted by the spec, so that actions on them are
  * allowed unless a rule says otherwise. On another display, only a rule of its own allows an action. */
 static enum decision of_page(const struct settings *s, const struct tool *t, const struct tool_call *c,
-                             bool tainted, const char **why)
+                             const struct scene *scene, bool tainted, const char **why)
 {
     struct text about = {0};
+    const char *inner;
     t->scope(t, c, &about);
     enum decision d = about.failed ? DENY : by_rules(s, t, text_or_empty(&about), why);
     text_release(&about);
+    const enum decision passed = t == &tool_desktop_start ? of_passing_on(s, t, c, scene, &inner) : ALLOW;
+    if (passed > d) {
+        d = passed;
+        *why = inner;
+    }
     if (d == ALLOW && c->sends) {
         d = ASK;
         *why = "it sends something, which cannot be undone";
@@ -154,7 +163,8 @@ static enum decision of_unseen(const struct settings *s, const struct scene *sce
 static enum decision of_passing_on(const struct settings *s, const struct tool *t, const struct tool_call *c,
                                    const struct scene *scene, const char **why)
 {
-    const char *from = t == &tool_shell ? "." : c->words[0], *to = c->words[1];
+    const bool sees_all = t == &tool_shell || t == &tool_desktop_start;
+    const char *from = sees_all ? "." : c->words[0], *to = sees_all ? "" : c->words[1];
     enum decision strictest = of_unseen(s, scene);
     for (size_t i = 0; i < scene->n; i++) {
         const char *path = scene->entries[i].path;
@@ -163,13 +173,13 @@ static enum decision of_passing_on(const struct settings *s, const struct tool *
             continue;
         text_printf(&target, "%s%s", to, t == &tool_archive ? "" : path + strlen(from));
         const enum decision here = policy_of_reading(s, path),
-                            there = t == &tool_shell ? ALLOW : policy_of_reading(s, text_or_empty(&target));
+                            there = sees_all ? ALLOW : policy_of_reading(s, text_or_empty(&target));
         strictest = target.failed ? DENY : here > there && here > strictest ? here : strictest;
         text_release(&target);
     }
-    *why = t == &tool_shell ? "a command sees all files, and there are some that the policy keeps from being read"
-                            : "the policy keeps what is there from being read, and not what would be at the other "
-                              "place";
+    *why = sees_all
+               ? "a command or program sees all files, and there are some that the policy keeps from being read"
+               : "the policy keeps what is there from being read, and not what would be at the other place";
     return strictest;
 }
 
@@ -196,6 +206,14 @@ static enum decision of_call(const struct settings *s, const struct tool_call *c
     return d;
 }
 
+bool policy_looks_below(const struct tool *t)
+{
+    bool below = t == &tool_search || t == &tool_shell || t == &tool_desktop_start;
+    for (int i = 0; i < MAX_ARGUMENTS && t->arguments[i].name; i++)
+        below = below || t->arguments[i].kind == ARGUMENT_ANY;
+    return below;
+}
+
 enum decision policy_decide(const struct settings *s, const struct tool *t, const struct tool_call *c,
                             const struct scene *scene, const char *folder, bool tainted, const char **why)
 {
@@ -204,7 +222,7 @@ enum decision policy_decide(const struct settings *s, const struct tool *t, cons
     if (t == &tool_call)
         return of_call(s, c, tainted, why);
     if (t->scope)
-        return of_page(s, t, c, tainted, why);
+        return of_page(s, t, c, scene, tainted, why);
     for (int i = 0; i < MAX_ARGUMENTS && t->arguments[i].name; i++) {
         const char *reason = *why, *path = c->words[i];
         const enum argument_kind kind = t->arguments[i].kind;

@@ -250,6 +250,18 @@ rules() {
 END
 }
 check 'rules are for programs, windows and what is acted on' rules
+hides() { # programs see all files
+    spec 'read: {"*.key": deny, "*": allow}' 'logo: [xlogo]'
+    echo secret >"$w/a.key"
+    acts 0 <<'END' && prints 'sees all files' && prints '"outcome":"denied"' && prints_not '"event":"screen"'
+{"action":"desktop_start","program":"logo"}
+{"action":"done","answer":""}
+END
+    got=$?
+    rm -f "$w/a.key"
+    return $got
+}
+check 'where a file may not be read, no program is started' hides
 dry() {
     spec '' 'logo: [xlogo]'
     acts 0 --dry-run <<'END' && prints '"outcome":"imagined"' && prints_not '"event":"screen"'

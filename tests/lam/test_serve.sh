@@ -112,6 +112,20 @@ under_way() { # one that goes on is ended
     grep -q 'there are neither namespaces' "$work/out" && { echo 'skipped: this kernel has no sandbox' >&2; return 0; }
     [ $got -eq 0 ] && [ "$(wc -l <"$work/out")" -eq 1 ] && prints '"id":2,"result"' && [ ! -e "$work/w/out" ] && [ ! -e "$work/w/.viv/kept/new" ]
 }
+hides() { # what others put there meanwhile is judged, too
+    printf 'viv: 1\narchitecture: lam\nstages: {}\npolicy: {read: {"docs/*": deny}, "*": allow}\n' >"$work/lam.yaml"
+    : >"$work/out"
+    {
+        call 1 list '{"folder":"."}'
+        for _ in $(seq 600); do
+            grep -q '"id":1,' "$work/out" && break
+            sleep 0.1
+        done
+        echo secret >"$work/w/docs/key"
+        call 2 copy '{"from":"docs","to":"other"}'
+        call 3 read '{"path":"other/key"}'
+    } | serve "$work/lam.yaml" --yes && prints 'keeps what is there from being read' && [ ! -e "$work/w/other" ] && ! grep -q secret "$work/out"
+}
 dry() { writes | serve --yes --dry-run && prints 'it would be done' && [ -e "$work/w/a.txt" ] && [ ! -e "$work/w/.viv" ]; }
 long() { ! head -c 6000000 /dev/zero | tr '\0' x | serve && grep -q 'more than 4 MiB' "$work/err"; }
 check 'the new era' new_era
@@ -125,6 +139,7 @@ check 'the transcript has it' says 'delete docs/b.txt' "$viv" replay "$work/w/.v
 check 'many calls' many
 check 'a call that is cancelled before it begins' queued
 check 'a call that is cancelled while it goes on' under_way
+check 'what may not be read is not copied, also when it is new' hides
 check '--dry-run touches nothing' dry
 check 'a line without an end' long
 check 'no workspace' ends 2 "$viv" mcp
