@@ -1,6 +1,6 @@
-/* test_sockets.c - WebSockets of pages: a host that is granted gets none, from the page, a worker or a frame,
- * unless the spec lets sockets be opened. The host is a child that answers requests, and notes what it was asked
- * for. */
+/* test_sockets.c - WebSockets and other sockets of pages: a host that is granted gets none, from the page, workers
+ * (also of a blob) or frames (also in a sandbox), unless the spec lets sockets be opened. The host is a child that
+ * answers requests, and notes what it was asked for. */
 #include "scripted.h"
 
 #include <arpa/inet.h>
@@ -10,16 +10,24 @@
 #include <sys/wait.h>
 
 #define SOCKET(name, tell)                                                                                         \
+    "for (const make of [() => new WebTransport('https://' + place), () => new RTCPeerConnection()]) "             \
+    "try { make(); fetch('http://' + place + '/socket-other-" name "'); } catch (e) {}"                            \
     "try { new WebSocket('ws://' + place + '/socket-" name "').onerror = " tell "; } catch (e) { (" tell ")(); }"
+#define TELLS_PARENT "() => parent.postMessage(1, '*')"
 static const char page[] =
     "<title>Sockets</title><p>page<script>let n = 0; const place = location.host, "
-    "tell = () => { if (++n === 3) document.title = 'three'; };" SOCKET(
-        "page", "tell") "new Worker('/worker.js').onmessage = tell; onmessage = tell;</script>"
-                        "<iframe srcdoc=\"<script>const place = parent.location.host;" SOCKET(
-                            "frame", "() => parent.postMessage(1, '*')") "</script>\"></iframe>";
-static const char worker[] = "const place = location.host; " SOCKET("worker", "() => postMessage(1)");
+    "tell = () => { if (++n === 5) document.title = 'five'; }; onmessage = tell;" SOCKET(
+        "page", "tell") "new Worker('/worker.js').onmessage = tell; fetch('/worker.js').then(r => r.text()).then("
+                        "code => { new Worker(URL.createObjectURL(new Blob([code], {type: 'text/javascript'})))"
+                        ".onmessage = tell; }); const frame = document.createElement('iframe'); "
+                        "frame.sandbox = 'allow-scripts'; frame.srcdoc = `<script>const place = '${place}';" SOCKET(
+                            "sandboxed", TELLS_PARENT) "<\\/script>`; document.body.append(frame);</script>"
+                                                       "<iframe srcdoc=\"<script>const place = "
+                                                       "parent.location.host;" SOCKET(
+                                                           "frame", TELLS_PARENT) "</script>\"></iframe>";
+static const char worker[] = "const place = self.origin.slice(7); " SOCKET("worker", "() => postMessage(1)");
 
-enum { MOST_ASKED = 8192 };
+enum { MOST_ASKED = 65536 };
 static char *asked; /* the heads of all requests; shared with the child */
 static int port;
 static pid_t child;
@@ -68,7 +76,7 @@ static void stop(void)
     munmap(asked, MOST_ASKED);
 }
 
-/* Opens the page, and looks until it has heard of all three. false: there is no browser here. */
+/* Opens the page, and looks until it has heard of all five. false: there is no browser here. */
 static bool visit(const char *more)
 {
     const char *path = begin();
@@ -86,7 +94,7 @@ static bool visit(const char *more)
     ck_assert_int_eq(act(path, spec, list, 0), VIV_OK);
     const bool there = strstr(text_or_empty(&told), "\"event\":\"browser\"") != NULL;
     if (there)
-        tells("page \\\"three\\\"");
+        tells("page \\\"five\\\"");
     else
         printf("skipped: there is no browser, or it does not start\n");
     end(path);
@@ -112,6 +120,8 @@ TEST(a_spec_may_let_them_be_opened)
         ck_assert_ptr_nonnull(strstr(asked, "GET /socket-page"));
         ck_assert_ptr_nonnull(strstr(asked, "GET /socket-worker"));
         ck_assert_ptr_nonnull(strstr(asked, "GET /socket-frame"));
+        ck_assert_ptr_nonnull(strstr(asked, "GET /socket-sandboxed"));
+        ck_assert_ptr_nonnull(strstr(asked, "GET /socket-other-page"));
     }
     stop();
 }

@@ -31,17 +31,49 @@ static struct tab *tab_of(struct browser *b, const char *session)
     return NULL;
 }
 
-/* In each document, before its own scripts: what could send without being held is refused, as a policy would. */
+/* In each document and worker, before its own scripts: what could send without being held is refused, as a policy
+ * would. */
 static const char without_sockets[] =
-    "for (const name of ['WebSocket', 'WebSocketStream', 'WebTransport']) if (name in globalThis) "
-    "Object.defineProperty(globalThis, name, {value: class { constructor() { throw new DOMException("
-    "'sockets are not granted', 'SecurityError'); } }});";
+    "for (const name of ['WebSocket', 'WebSocketStream', 'WebTransport', 'RTCPeerConnection', "
+    "'webkitRTCPeerConnection']) Object.defineProperty(globalThis, name, {writable: false, configurable: false, "
+    "value: "
+    "class { constructor() { throw new DOMException('sockets are not granted', 'SecurityError'); } }});";
+
+/* Workers, and frames in processes of their own, wait for this, too. (Sandboxed frames would not wait: start.c has
+ * them in the process of their page.) */
+static void take_sockets(struct browser *b, const char *session, bool is_document)
+{
+    if (json_is_true(json_object_get(b->settings->browser, "sockets")))
+        return;
+    if (is_document)
+        browser_send(b, session, "Page.addScriptToEvaluateOnNewDocument",
+                     json_pack("{s:s, s:b}", "source", without_sockets, "runImmediately", 1));
+    else
+        browser_send(b, session, "Runtime.evaluate", json_pack("{s:s}", "expression", without_sockets));
+    browser_send(b, session, "Target.setAutoAttach",
+                 json_pack("{s:b, s:b, s:b, s:[{s:s}, {s:s}, {s:s}, {s:s}]}", "autoAttach", 1,
+                           "waitForDebuggerOnStart", 1, "flatten", 1, "filter", "type", "iframe", "type", "worker",
+                           "type", "shared_worker", "type", "service_worker"));
+}
+
+/* What is within a page, or works for several. */
+static void attached_below(struct browser *b, const char *session, bool is_document)
+{
+    if (is_document)
+        browser_send(b, session, "Page.enable", NULL);
+    take_sockets(b, session, is_document);
+    browser_send(b, session, "Runtime.runIfWaitingForDebugger", NULL);
+}
 
 static void attached(struct browser *b, const json_t *p)
 {
     const json_t *info = json_object_get(p, "targetInfo");
-    const char *session = word(p, "sessionId"), *target = word(info, "targetId");
-    if (strcmp(word(info, "type"), "page") != 0 || b->n_tabs == MOST_TABS) {
+    const char *session = word(p, "sessionId"), *target = word(info, "targetId"), *type = word(info, "type");
+    if (strcmp(type, "iframe") == 0 || strstr(type, "worker")) {
+        attached_below(b, session, strcmp(type, "iframe") == 0);
+        return;
+    }
+    if (strcmp(type, "page") != 0 || b->n_tabs == MOST_TABS) {
         if (b->n_tabs == MOST_TABS && b->n_not_opened++ == 0)
             browser_note(b, "a page was not opened: there are %d already", MOST_TABS);
         browser_send(b, session, "Runtime.runIfWaitingForDebugger", NULL);
@@ -60,9 +92,7 @@ static void attached(struct browser *b, const json_t *p)
     b->changed = true;
     browser_send(b, session, "Page.enable", NULL);
     browser_send(b, session, "Inspector.enable", NULL);
-    if (!json_is_true(json_object_get(b->settings->browser, "sockets")))
-        browser_send(b, session, "Page.addScriptToEvaluateOnNewDocument",
-                     json_pack("{s:s, s:b}", "source", without_sockets, "runImmediately", 1));
+    take_sockets(b, session, true);
     browser_send(b, session, "Emulation.setDeviceMetricsOverride",
                  json_pack("{s:i, s:i, s:i, s:b}", "width", WINDOW_WIDTH, "height", WINDOW_HEIGHT,
                            "deviceScaleFactor", 1, "mobile", 0));

@@ -6,8 +6,9 @@
  *                                    open_file keeps it back; the browser reads none itself
  *   all others                       refused
  *
- * Messages on WebSockets cannot be held, so that none are opened: documents have no such class (events.c), and
- * answers, of which workers are made, have a Content-Security-Policy besides their own. */
+ * Messages on WebSockets and the like cannot be held, so that none are opened: documents and workers have no such
+ * classes (events.c), and answers, of which workers are made, have a Content-Security-Policy besides their own,
+ * which Chromium does not heed in documents. */
 #include "browser.h"
 
 #include <ctype.h>

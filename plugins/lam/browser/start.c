@@ -70,29 +70,30 @@ static char *resolver_rules(const struct browser *b)
 
 static char **make_arguments(const struct browser *b, const char *program, bool sandbox)
 {
-    static const char *const flags[] = {"--headless",
-                                        "--remote-debugging-pipe",
-                                        "--no-first-run",
-                                        "--no-default-browser-check",
-                                        "--disable-gpu",
-                                        "--disable-background-networking",
-                                        "--disable-component-update",
-                                        "--disable-sync",
-                                        "--disable-extensions",
-                                        "--disable-default-apps",
-                                        "--disable-breakpad",
-                                        "--disable-crash-reporter",
-                                        "--disable-dev-shm-usage",
-                                        "--disable-domain-reliability",
-                                        "--disable-features=Translate,OptimizationHints,MediaRouter",
-                                        "--disable-popup-blocking",
-                                        "--password-store=basic",
-                                        "--use-mock-keychain",
-                                        "--mute-audio",
-                                        "--force-color-profile=srgb",
-                                        "--hide-scrollbars",
-                                        "--force-webrtc-ip-handling-policy=disable_non_proxied_udp",
-                                        "--webrtc-ip-handling-policy=disable_non_proxied_udp"};
+    static const char *const flags[] = {
+        "--headless",
+        "--remote-debugging-pipe",
+        "--no-first-run",
+        "--no-default-browser-check",
+        "--disable-gpu",
+        "--disable-background-networking",
+        "--disable-component-update",
+        "--disable-sync",
+        "--disable-extensions",
+        "--disable-default-apps",
+        "--disable-breakpad",
+        "--disable-crash-reporter",
+        "--disable-dev-shm-usage",
+        "--disable-domain-reliability",
+        "--disable-features=Translate,OptimizationHints,MediaRouter,IsolateSandboxedIframes",
+        "--disable-popup-blocking",
+        "--password-store=basic",
+        "--use-mock-keychain",
+        "--mute-audio",
+        "--force-color-profile=srgb",
+        "--hide-scrollbars",
+        "--force-webrtc-ip-handling-policy=disable_non_proxied_udp",
+        "--webrtc-ip-handling-policy=disable_non_proxied_udp"};
     char **argv = calloc(MOST_FLAGS, sizeof *argv);
     size_t n = 0;
     if (!argv)
@@ -334,7 +335,8 @@ static viv_status have_page(struct browser *b)
 
 static viv_status prepare(struct browser *b)
 {
-    json_t *page = json_pack("[{s:s, s:b}]", "type", "page", "exclude", 0);
+    json_t *page =
+        json_pack("[{s:s}, {s:s}, {s:s}]", "type", "page", "type", "shared_worker", "type", "service_worker");
     viv_status status = browser_call(b, NULL, "Fetch.enable",
                                      json_pack("{s:[{s:s}, {s:s, s:s}]}", "patterns", "urlPattern", "*",
                                                "urlPattern", "*", "requestStage", "Response"),
