@@ -320,17 +320,25 @@ static viv_status attempt(struct browser *b, const char *program, bool namespace
     return status;
 }
 
-/* One page, where there is none: a page can close the last one. */
-static viv_status have_page(struct browser *b)
+/* One page, where there is none: a page can close the last one. It has an answer once it has taken all that it was
+ * told when it came; what is opened before that would be without it. */
+static viv_status have_page(struct browser *b, bool starts)
 {
     viv_status status = VIV_OK;
     browser_listen(b, 0);
+    const bool is_new = starts || b->n_tabs == 0;
     if (!b->dead && b->n_tabs == 0)
         status = browser_call(b, NULL, "Target.createTarget", json_pack("{s:s}", "url", "about:blank"),
                               browser_patience(b), NULL);
-    for (int i = 0; status == VIV_OK && !b->dead && b->n_tabs == 0 && i < 50; i++)
+    const int64_t end = clock_ms() + browser_patience(b);
+    while (status == VIV_OK && !b->dead && b->n_tabs == 0 && clock_ms() < end && !viv_is_cancelled(b->cancel))
         browser_listen(b, 20);
-    return status == VIV_OK && b->n_tabs == 0 ? viv_fail(b->host, VIV_EIO, "the browser opens no page") : status;
+    if (status == VIV_OK && b->n_tabs == 0)
+        return viv_fail(b->host, VIV_EIO, "the browser opens no page");
+    if (status == VIV_OK && is_new)
+        status = browser_call(b, b->tabs[b->current].session, "Runtime.evaluate",
+                              json_pack("{s:s}", "expression", "0"), browser_patience(b), NULL);
+    return status;
 }
 
 static viv_status prepare(struct browser *b)
@@ -352,13 +360,13 @@ static viv_status prepare(struct browser *b)
                                         "flatten", 1, "filter", page),
                               browser_patience(b), NULL);
     json_decref(page);
-    return status == VIV_OK ? have_page(b) : status; /* one is there at the start, or not */
+    return status == VIV_OK ? have_page(b, true) : status; /* one is there at the start, or not */
 }
 
 viv_status browser_start(struct browser *b)
 {
     if (b->pid > 0 && !b->dead) {
-        const viv_status status = have_page(b);
+        const viv_status status = have_page(b, false);
         if (!b->dead)
             return status;
     }
