@@ -77,6 +77,7 @@ call() {
         result '{"content":[{"type":"text","text":"the first"}]}'
         result '{"content":[{"type":"text","text":"the second"}]}'
         ;;
+    deep) say "{\"jsonrpc\":\"2.0\",\"id\":$id,\"result\":{\"content\":[],\"structuredContent\":$(printf '%3000s' | tr ' ' '[')$(printf '%3000s' | tr ' ' ']')}}" ;;
     flood) while say '{"jsonrpc":"2.0","method":"notifications/message"}'; do :; done ;;
     empty) say "{\"jsonrpc\":\"2.0\",\"id\":$id}" ;;
     asks) result '{"resultType":"input_required","inputRequests":{}}' ;;

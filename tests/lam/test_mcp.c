@@ -79,9 +79,13 @@ TEST(servers_that_do_not_keep_to_the_protocol)
     static const struct {
         const char *mode, *text;
     } failed[] = {
-        {"dies", "server 's' has ended: out of luck"},  {"long", "a line of more than 4 MiB"},
-        {"flood", "10000 messages that are no answer"}, {"empty", "the answer has no result"},
-        {"asks", "asks for more than arguments"},       {"fails", "tool 's/echo' failed: the text is too short"},
+        {"dies", "server 's' has ended: out of luck"},
+        {"long", "a line of more than 4 MiB"},
+        {"flood", "10000 messages that are no answer"},
+        {"empty", "the answer has no result"},
+        {"asks", "asks for more than arguments"},
+        {"fails", "tool 's/echo' failed: the text is too short"},
+        {"deep", "nested too deep: maximum parsing depth reached"},
     };
     const char *path = begin();
     for (size_t i = 0; i < sizeof broken / sizeof *broken; i++) {

@@ -41,6 +41,7 @@ bad_lines() {
     {
         echo 'not JSON'
         echo '[]'
+        printf '%3000s\n' | tr ' ' '['
         echo '{"jsonrpc":"2.0","id":{},"method":"ping"}'
         echo '{"jsonrpc":"2.0","id":7,"result":{}}'
         echo '{"jsonrpc":"2.0","id":8,"method":"tools/list","params":{"_meta":{"io.modelcontextprotocol/protocolVersion":"2099"}}}'
@@ -57,7 +58,8 @@ bad_lines() {
         printf '\342\000\200\n'
     } | serve --yes || return 1
     [ "$(grep -c '"id":null,"error":{"code":-32700' "$work/out")" -ge 2 ] || return 1
-    prints '"id":null,"error":{"code":-32700' && prints '"id":null,"error":{"code":-32600' && prints '"id":8,"error":{"code":-32022' &&
+    prints 'the line is no JSON: maximum parsing depth reached' &&
+        prints '"id":null,"error":{"code":-32700' && prints '"id":null,"error":{"code":-32600' && prints '"id":8,"error":{"code":-32022' &&
         prints '"id":9,"error":{"code":-32601' && prints '"id":10,"error":{"code":-32602' && prints '"id":18,"error":{"code":-32602' || return 1
     for id in 11 12 13 15 16 17; do
         grep "\"id\":$id," "$work/out" | grep -q '"isError":true' || { echo "$id"; return 1; }

@@ -26,6 +26,30 @@ static viv_status send_message(struct mcp_client *c, json_t *message, const char
     return status;
 }
 
+json_t *client_read(struct mcp_client *c, const char *bytes, size_t n)
+{
+    json_error_t e;
+    json_t *v = n ? json_loadb(bytes, n, JSON_ALLOW_NUL, &e) : NULL;
+    if (json_is_object(v))
+        return v;
+    char *why = n ? short_text_of_name(v ? "it is no object" : e.text) : NULL; /* it has some of the bytes */
+    if (why)
+        snprintf(c->unread, sizeof c->unread, "%.180s", why);
+    c->deep = n && !v && json_error_code(&e) == json_error_stack_overflow;
+    free(why);
+    json_decref(v);
+    return NULL;
+}
+
+/* For the end of a sentence about an answer that did not come. */
+static const char *about_unread(const struct mcp_client *c, char out[300])
+{
+    *out = '\0';
+    if (*c->unread)
+        snprintf(out, 300, "; it has sent what cannot be read as a message: %s", c->unread);
+    return out;
+}
+
 json_t *mcp_who(void)
 {
     return json_pack("{s:s, s:s}", "name", "vivarium", "version", LAM_VERSION);
@@ -74,23 +98,28 @@ static viv_status await(struct mcp_client *c, json_int_t id, json_int_t other, i
         }
         if (status == VIV_OK && message)
             status = heed(c, message, deadline);
+        else if (status == VIV_OK && c->deep)
+            status = viv_fail(c->host, VIV_EFORMAT, "server '%s' has sent a message that is nested too deep: %s",
+                              c->name, c->unread);
         json_decref(message);
         if (status != VIV_OK)
             return status;
     }
-    return viv_fail(c->host, VIV_ELIMIT, "server '%s' has sent %d messages that are no answer", c->name,
-                    MOST_NOISE);
+    char unread[300];
+    return viv_fail(c->host, VIV_ELIMIT, "server '%s' has sent %d messages that are no answer%s", c->name,
+                    MOST_NOISE, about_unread(c, unread));
 }
 
 static viv_status take_result(struct mcp_client *c, const char *method, const json_t *answer, json_t **result)
 {
     const json_t *error = json_object_get(answer, "error"), *found = json_object_get(answer, "result");
     const char *sentence = json_string_value(json_object_get(error, "message"));
-    char *text = sentence ? short_text_of_name(sentence) : NULL;
+    char *text = sentence ? short_text_of_name(sentence) : NULL, unread[300];
     viv_status status = VIV_OK;
     if (error)
-        status = viv_fail(c->host, VIV_EINVAL, "server '%s': %s: error %" JSON_INTEGER_FORMAT ": %s", c->name,
-                          method, json_integer_value(json_object_get(error, "code")), text ? text : "");
+        status =
+            viv_fail(c->host, VIV_EINVAL, "server '%s': %s: error %" JSON_INTEGER_FORMAT ": %s%s", c->name, method,
+                     json_integer_value(json_object_get(error, "code")), text ? text : "", about_unread(c, unread));
     else if (!json_is_object(found))
         status = viv_fail(c->host, VIV_EFORMAT, "server '%s': %s: the answer has no result", c->name, method);
     else
@@ -101,17 +130,21 @@ static viv_status take_result(struct mcp_client *c, const char *method, const js
 
 static viv_status too_slow(struct mcp_client *c, const char *method)
 {
-    return viv_fail(c->host, VIV_ELIMIT, "server '%s': %s: no answer in %" PRId64 " seconds", c->name, method,
-                    c->seconds);
+    char unread[300];
+    return viv_fail(c->host, VIV_ELIMIT, "server '%s': %s: no answer in %" PRId64 " seconds%s", c->name, method,
+                    c->seconds, about_unread(c, unread));
 }
 
 /* The server may stop working on it. (Its own cancellations are of requests that were answered at once.) */
 static void give_up(struct mcp_client *c, json_int_t id)
 {
+    const uint32_t *cancel = c->cancel;
+    c->cancel = NULL; /* it is sent although we end */
     (void)send_message(c,
                        json_pack("{s:s, s:s, s:{s:I, s:s}}", "jsonrpc", "2.0", "method", CANCELLED, "params",
                                  "requestId", id, "reason", "no longer wanted"),
                        CANCELLED, NULL, clock_ms() + 1000);
+    c->cancel = cancel;
 }
 
 viv_status client_request(struct mcp_client *c, const char *method, json_t *params, const char *tool,
@@ -119,6 +152,8 @@ viv_status client_request(struct mcp_client *c, const char *method, json_t *para
 {
     const int64_t deadline = clock_ms() + 1000 * c->seconds;
     json_t *answer = NULL;
+    *c->unread = '\0';
+    c->deep = false;
     viv_status status = send_message(c, request_message(c, method, params), method, tool, deadline);
     const json_int_t id = c->last_id;
     if (status == VIV_OK)
@@ -154,7 +189,7 @@ static viv_status initialize(struct mcp_client *c, json_int_t discover)
     json_t *params =
         json_pack("{s:s, s:{}, s:o}", "protocolVersion", LEGACY, "capabilities", "clientInfo", mcp_who());
     json_t *answer = NULL, *result = NULL;
-    c->modern = false;
+    c->modern = c->deep = false;
     viv_status status = send_message(c, request_message(c, "initialize", params), "initialize", NULL, deadline);
     const json_int_t id = c->last_id;
     if (status == VIV_OK)

@@ -261,16 +261,6 @@ static bool take_event(struct text *body, struct text *data)
     return true;
 }
 
-static json_t *object_of(const char *bytes, size_t n)
-{
-    json_error_t e;
-    json_t *v = n ? json_loadb(bytes, n, JSON_ALLOW_NUL, &e) : NULL;
-    if (json_is_object(v))
-        return v;
-    json_decref(v);
-    return NULL;
-}
-
 static viv_status http_receive(struct mcp_client *c, int64_t deadline, json_t **out)
 {
     struct http *h = c->state;
@@ -282,13 +272,13 @@ static viv_status http_receive(struct mcp_client *c, int64_t deadline, json_t **
         if (h->in.failed || h->body.failed)
             return viv_fail(c->host, VIV_ENOMEM, "out of memory");
         if (h->events && take_event(&h->body, &data)) {
-            *out = object_of(data.data, data.size);
+            *out = client_read(c, text_or_empty(&data), data.size);
             text_release(&data);
             return VIV_OK;
         }
         text_release(&data);
         if (h->whole || ended) {
-            *out = h->events ? NULL : object_of(h->body.data, h->body.size);
+            *out = h->events ? NULL : client_read(c, text_or_empty(&h->body), h->body.size);
             hang_up(h);
             return VIV_OK;
         }
@@ -296,8 +286,8 @@ static viv_status http_receive(struct mcp_client *c, int64_t deadline, json_t **
         if (status != VIV_OK)
             return status;
     }
-    return viv_fail(c->host, VIV_EIO, "server '%s': http://%s:%s%s: HTTP status %d, and no answer", c->name,
-                    h->host, h->port, h->path, h->status);
+    return viv_fail(c->host, VIV_EIO, "server '%s': http://%s:%s%s: HTTP status %d, and no answer%s%s", c->name,
+                    h->host, h->port, h->path, h->status, *c->unread ? " that can be read: " : "", c->unread);
 }
 
 /* --- requests ----------------------------------------------------------------------------------------------- */

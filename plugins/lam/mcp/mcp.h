@@ -60,7 +60,11 @@ struct mcp_client {
     json_int_t last_id;
     bool tools_changed; /* it has said so */
     bool refused;       /* the user said no to its tools: others are not asked about in this run */
+    char unread[200];   /* why the last message that was none could not be read; or "" */
+    bool deep;          /* it had too many levels, so that it was meant as one */
 };
+/* A message; NULL: it is no JSON object, and `unread` says why. */
+json_t *client_read(struct mcp_client *c, const char *bytes, size_t n);
 /* The name and version that we say, as a client and as a server. New. */
 json_t *mcp_who(void);
 /* Finds out which era of the protocol it speaks. */

@@ -337,9 +337,13 @@ static viv_status take_line(struct service *s, const char *line, size_t n)
     json_t *message = json_loadb(line, n, JSON_REJECT_DUPLICATES, &e), *id = json_object_get(message, "id");
     const char *method = json_string_value(json_object_get(message, "method"));
     viv_status status = VIV_OK;
-    if (!message)
-        status = refuse(s, NULL, NO_JSON, "the line is no JSON");
-    else if (!json_is_object(message) || (id && !json_is_integer(id) && !json_is_string(id)) || (!method && !id))
+    if (!message) {
+        char *why = short_text_of_name(e.text), said[400];
+        snprintf(said, sizeof said, "the line is no JSON: %.300s", why ? why : "");
+        free(why);
+        return refuse(s, NULL, NO_JSON, said);
+    }
+    if (!json_is_object(message) || (id && !json_is_integer(id) && !json_is_string(id)) || (!method && !id))
         status = refuse(s, NULL, NO_REQUEST, "the line is no request");
     else if (method && id) /* else it is a notification, or an answer to a question that was not asked */
         status = take_request(s, id, method, json_object_get(message, "params"));

@@ -17,7 +17,7 @@ struct stdio {
     size_t looked;  /* bytes of it that have no line feed */
     char said[LAST_WORDS + 1];
     size_t n_said;
-    bool closed;
+    bool closed, cut; /* cut: it has a part of a message, and whatever is sent behind it would be none */
 };
 
 /* The end of what it says there; of what never ends, the part that is there now. */
@@ -76,6 +76,9 @@ static viv_status stdio_send(struct mcp_client *c, const char *text, size_t n, c
     struct stdio *s = c->state;
     struct text line = {0};
     (void)method, (void)tool;
+    if (s->cut)
+        return viv_fail(c->host, VIV_EIO, "server '%s' has read a message by halves: nothing more is sent to it",
+                        c->name);
     text_add(&line, text, n);
     text_add(&line, "\n", 1);
     viv_status status = line.failed ? viv_fail(c->host, VIV_ENOMEM, "out of memory") : VIV_OK;
@@ -87,23 +90,21 @@ static viv_status stdio_send(struct mcp_client *c, const char *text, size_t n, c
             status = wait_for(c, s->process.in, POLLOUT, deadline);
         else if (errno != EINTR)
             status = ended(c);
+        s->cut = status != VIV_OK && done > 0;
     }
     text_release(&line);
     return status == VIV_ENOTFOUND ? viv_fail(c->host, VIV_ELIMIT, "server '%s' reads nothing", c->name) : status;
 }
 
 /* A line without its line feed, as a JSON object; NULL: it is none. */
-static json_t *take_line(struct stdio *s, size_t n)
+static json_t *take_line(struct mcp_client *c, size_t n)
 {
-    json_error_t e;
-    json_t *v = n ? json_loadb(s->in.data, n, JSON_ALLOW_NUL, &e) : NULL;
+    struct stdio *s = c->state;
+    json_t *v = client_read(c, s->in.data, n);
     memmove(s->in.data, s->in.data + n + 1, s->in.size - n - 1);
     s->in.size -= n + 1;
     s->looked = 0;
-    if (json_is_object(v))
-        return v;
-    json_decref(v);
-    return NULL;
+    return v;
 }
 
 static viv_status stdio_receive(struct mcp_client *c, int64_t deadline, json_t **out)
@@ -114,7 +115,7 @@ static viv_status stdio_receive(struct mcp_client *c, int64_t deadline, json_t *
         const char *end =
             s->in.size > s->looked ? memchr(s->in.data + s->looked, '\n', s->in.size - s->looked) : NULL;
         if (end) {
-            *out = take_line(s, (size_t)(end - s->in.data));
+            *out = take_line(c, (size_t)(end - s->in.data));
             return VIV_OK;
         }
         s->looked = s->in.size;
