@@ -128,6 +128,28 @@ hides() { # what others put there meanwhile is judged, too
         call 3 read '{"path":"other/key"}'
     } | serve "$work/lam.yaml" --yes && prints 'keeps what is there from being read' && [ ! -e "$work/w/other" ] && ! grep -q secret "$work/out"
 }
+deaf() { # an agent that reads no answers does not keep it from ending
+    rm -rf "$work/w"
+    mkdir -p "$work/w"
+    mkfifo "$work/calls.fifo" "$work/answers.fifo"
+    exec 8<>"$work/answers.fifo" 9<>"$work/calls.fifo"
+    timeout "$seconds" "$viv" mcp -w "$work/w" <"$work/calls.fifo" >"$work/answers.fifo" 2>"$work/err" &
+    viv_pid=$!
+    { for i in $(seq 2000); do call "$i" list '{"folder":"."}'; done >&9; } &
+    writer=$!
+    for _ in $(seq 600); do # until it waits to say more: what it does not read is left in the pipe
+        [ "$(stat -c %s "$work/w/.viv/runs/1.jsonl" 2>/dev/null)" = "${before:-0}" ] && break
+        before=$(stat -c %s "$work/w/.viv/runs/1.jsonl" 2>/dev/null)
+        sleep 1
+    done
+    kill $viv_pid
+    wait $viv_pid
+    got=$?
+    kill $writer 2>/dev/null
+    exec 8>&- 9>&-
+    rm "$work/calls.fifo" "$work/answers.fifo"
+    [ $got -eq 130 ] || { echo "exit status $got"; cat "$work/err"; return 1; }
+}
 dry() { writes | serve --yes --dry-run && prints 'it would be done' && [ -e "$work/w/a.txt" ] && [ ! -e "$work/w/.viv" ]; }
 long() { ! head -c 6000000 /dev/zero | tr '\0' x | serve && grep -q 'more than 4 MiB' "$work/err"; }
 check 'the new era' new_era
@@ -142,6 +164,7 @@ check 'many calls' many
 check 'a call that is cancelled before it begins' queued
 check 'a call that is cancelled while it goes on' under_way
 check 'what may not be read is not copied, also when it is new' hides
+check 'an agent that reads nothing' deaf
 check '--dry-run touches nothing' dry
 check 'a line without an end' long
 check 'no workspace' ends 2 "$viv" mcp

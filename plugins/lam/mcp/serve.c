@@ -9,6 +9,7 @@
 #include "mcp.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
@@ -50,13 +51,21 @@ static viv_status put(struct service *s, json_t *message)
     if (!text)
         return viv_fail(s->host, VIV_ENOMEM, "out of memory");
     text[n] = '\n'; /* in place of the end, which is not needed any more */
-    size_t done = 0;
-    ssize_t wrote = 0;
-    while (done <= n && ((wrote = write(s->output, text + done, n + 1 - done)) > 0 || errno == EINTR))
-        done += wrote > 0 ? (size_t)wrote : 0;
-    const int e = errno;
+    viv_status status = VIV_OK;
+    for (size_t done = 0; status == VIV_OK && done <= n;) { /* an agent that reads nothing does not hold us */
+        struct pollfd p = {.fd = s->output, .events = POLLOUT};
+        if (viv_is_cancelled(s->task->cancel))
+            status = viv_fail(s->host, VIV_ECANCELLED, "cancelled");
+        else if (poll(&p, 1, PATIENCE) > 0) {
+            const size_t left = n + 1 - done; /* so much can be written without waiting */
+            const ssize_t wrote = write(s->output, text + done, left < PIPE_BUF ? left : PIPE_BUF);
+            if (wrote < 0 && errno != EINTR && errno != EAGAIN)
+                status = viv_fail(s->host, VIV_EIO, "the output cannot be written: %s", strerror(errno));
+            done += wrote > 0 ? (size_t)wrote : 0;
+        }
+    }
     free(text);
-    return done == n + 1 ? VIV_OK : viv_fail(s->host, VIV_EIO, "the output cannot be written: %s", strerror(e));
+    return status;
 }
 
 static viv_status refuse(struct service *s, json_t *id, int code, const char *why)
@@ -244,7 +253,10 @@ static json_t *action_of(const struct service *s, const json_t *params, const ch
     *why = "it has other arguments, too";
     const struct tool *tool;
     char *words[MAX_ARGUMENTS];
-    if (json_object_size(arguments) == (size_t)k && action_parse(s->host, action, &tool, words) == VIV_OK) {
+    const bool are_all = json_object_size(arguments) == (size_t)k;
+    if (are_all)
+        *why = "a command is a program and its arguments, each a text";
+    if (are_all && action_parse(s->host, action, &tool, words) == VIV_OK) {
         for (k = 0; k < MAX_ARGUMENTS; k++)
             free(words[k]);
         return action;
