@@ -282,6 +282,15 @@ static void show_forgotten(const json_t *e)
     printf("forgotten: %" JSON_INTEGER_FORMAT "\n", number(e, "memory"));
 }
 
+/* Said where it is much. */
+static void show_kept(const json_t *e)
+{
+    static const json_int_t much = 16 << 20;
+    if (number(e, "bytes") >= much)
+        printf("%s are kept to undo these: --prune-to SIZE or --prune-older DAYS forgets the oldest\n",
+               human_bytes((uint64_t)number(e, "bytes")).text);
+}
+
 static void show_pruned_action(const json_t *e)
 {
     printf("forgotten: %" JSON_INTEGER_FORMAT "  ", number(e, "action"));
@@ -317,6 +326,7 @@ static const struct {
              {"page", show_page},
              {"deed", show_deed},
              {"stays", show_deed},
+             {"kept", show_kept},
              {"pruned", show_pruned},
              {"pruned_action", show_pruned_action},
              {"desktop", show_desktop},

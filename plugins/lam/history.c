@@ -39,6 +39,8 @@ viv_status lam_log(const viv_host *host, const char *workspace, const viv_listen
             else
                 status = events_tell(&e, json_of_action("action", &j.actions[i++]));
     }
+    if (status == VIV_OK)
+        status = journal_tell_kept(&j, &e);
     journal_close(&j);
     return status;
 }

@@ -189,6 +189,8 @@ struct events;
  * old (-1: any); tells each. */
 viv_status journal_prune(struct journal *j, int64_t most, int64_t seconds, const struct events *e);
 viv_status journal_forget(struct journal *j, struct action *a); /* of one */
+/* How much there is. */
+viv_status journal_tell_kept(const struct journal *j, const struct events *e);
 
 /* --- inside of the journal: journal.c, settle.c and undo.c --- */
 

@@ -51,7 +51,38 @@ viv_status journal_forget(struct journal *j, struct action *a)
     a->forgotten = true;
     kept_name(a->n, name);
     remove_tree(j->kept, name);
-    return VIV_OK;
+    return faccessat(j->kept, name, F_OK, AT_SYMLINK_NOFOLLOW) != 0
+               ? VIV_OK
+               : viv_fail(j->host, VIV_EIO,
+                          "%s/" STORE "/kept/%s cannot be removed, or not all of it: action %" PRIu64
+                          " is forgotten, and the next run tries again",
+                          j->root.path, name, a->n);
+}
+
+/* Of each action, if `each` is not NULL, and in all. */
+static uint64_t measure(const struct journal *j, uint64_t *each, size_t *n)
+{
+    uint64_t total = 0;
+    *n = 0;
+    for (size_t i = 0; i < j->n_actions; i++) {
+        char name[KEPT_NAME];
+        kept_name(j->actions[i].n, name);
+        const bool is = is_kept(j, &j->actions[i]);
+        const uint64_t bytes = is ? bytes_of(j->kept, name, 0) : 0;
+        if (each)
+            each[i] = bytes;
+        total += bytes;
+        *n += is;
+    }
+    return total;
+}
+
+viv_status journal_tell_kept(const struct journal *j, const struct events *e)
+{
+    size_t n;
+    const uint64_t bytes = measure(j, NULL, &n);
+    return events_tell(
+        e, json_pack("{s:s, s:I, s:I}", "event", "kept", "actions", (json_int_t)n, "bytes", (json_int_t)bytes));
 }
 
 static viv_status tell_action(const struct events *e, const struct action *a, uint64_t bytes)
@@ -65,19 +96,15 @@ static viv_status tell_action(const struct events *e, const struct action *a, ui
 viv_status journal_prune(struct journal *j, int64_t most, int64_t seconds, const struct events *e)
 {
     const int64_t now = time(NULL);
-    uint64_t *bytes = calloc(j->n_actions + 1, sizeof *bytes), total = 0, gone = 0;
+    uint64_t *bytes = calloc(j->n_actions + 1, sizeof *bytes), gone = 0;
+    size_t n_kept = 0;
     json_int_t n = 0;
     viv_status status = bytes ? VIV_OK : viv_fail(j->host, VIV_ENOMEM, "out of memory");
-    for (size_t i = 0; status == VIV_OK && i < j->n_actions; i++) {
-        char name[KEPT_NAME];
-        kept_name(j->actions[i].n, name);
-        bytes[i] = is_kept(j, &j->actions[i]) ? bytes_of(j->kept, name, 0) : 0;
-        total += bytes[i];
-    }
+    const uint64_t total = bytes ? measure(j, bytes, &n_kept) : 0;
     for (size_t i = 0; status == VIV_OK && i < j->n_actions; i++) { /* the oldest first */
         struct action *a = &j->actions[i];
         const bool much = most >= 0 && total - gone > (uint64_t)most,
-                   old = seconds >= 0 && now - a->time >= seconds;
+                   old = seconds >= 0 && a->time <= now - seconds;
         if (!(much || old) || !is_kept(j, a))
             continue;
         status = journal_forget(j, a);

@@ -107,6 +107,16 @@ END
         says 'delete docs  (forgotten)' "$viv" log -w "$work/w" && ! bounded "$viv" undo -w "$work/w" && complains 'what was kept of it is forgotten'
 }
 check 'what is kept can be forgotten, and says so then' prunes
+grown() { # said where it is much
+    fresh <<'END'
+{"action":"delete","path":"docs"}
+{"action":"done","answer":""}
+END
+    acts 0 && ends 0 "$viv" log -w "$work/w" --json && tail -n 1 "$work/out" | grep -q '{"event":"kept","actions":1,"bytes":[1-9]' || return 1
+    says 'delete docs' "$viv" log -w "$work/w" && ! grep -q prune "$work/out" || return 1
+    head -c 17000000 /dev/zero >"$work/w/.viv/kept/1/more" && says 'are kept to undo these: --prune-to SIZE' "$viv" log -w "$work/w"
+}
+check 'the log says how much is kept' grown
 by_name() {
     fresh <<'END'
 {"action":"make_folder","folder":".","name":"named"}

@@ -2,8 +2,12 @@
 #include "workspace.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <linux/fs.h>
 #include <signal.h>
+#include <sys/ioctl.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 static struct journal j;
 static const char *path;
@@ -280,6 +284,37 @@ TEST(all_is_forgotten_where_nothing_may_stay_but_what_was_put_aside)
     ck_assert_int_eq(undo_last(false), VIV_OK); /* of what was made, nothing was kept */
     ck_assert_int_eq(journal_prune(&j, -1, 0, &events), VIV_OK);
     ck_assert(!is_kept("3"));
+    end();
+}
+END_TEST
+
+/* Makes what is kept stay, or lets it go. false: this file system cannot. */
+static bool hold(const char *name, bool held)
+{
+    if (geteuid() != 0)
+        return fchmod(j.kept, held ? 0500 : 0700) == 0;
+    int flags = 0;
+    const int fd = openat(j.kept, name, O_RDONLY);
+    const bool ok = fd >= 0 && ioctl(fd, FS_IOC_GETFLAGS, &flags) == 0;
+    flags = held ? flags | FS_IMMUTABLE_FL : flags & ~FS_IMMUTABLE_FL;
+    const bool set = ok && ioctl(fd, FS_IOC_SETFLAGS, &flags) == 0;
+    if (fd >= 0)
+        close(fd);
+    return set;
+}
+
+TEST(what_cannot_be_removed_is_not_said_to_be_gone)
+{
+    begin();
+    ck_assert_int_eq(use("delete", "a.txt", NULL), VIV_OK);
+    if (hold("1", true)) {
+        ck_assert_int_eq(journal_prune(&j, 0, -1, &events), VIV_EIO);
+        says("kept/1 cannot be removed");
+        ck_assert(hold("1", false));
+        journal_close(&j);
+        ck_assert_int_eq(journal_open(&host, path, JOURNAL_USE, &j), VIV_OK); /* tries again */
+        ck_assert(!is_kept("1"));
+    }
     end();
 }
 END_TEST
@@ -655,16 +690,17 @@ TEST(a_journal_that_lost_its_end_loses_no_file)
 END_TEST
 
 TESTS(what_is_forgotten_is_the_oldest_and_cannot_be_undone,
-      all_is_forgotten_where_nothing_may_stay_but_what_was_put_aside, undo_says_what_is_another_mode,
-      what_a_tool_that_failed_has_staged_is_dropped, folders_from_before_1970_get_their_time_back,
-      folders_that_are_too_deep_are_named_as_such, other_file_systems_are_not_entered,
-      sentences_with_long_names_are_text, undo_restores_bytes_modes_times_and_links,
-      undo_stops_at_a_file_that_was_replaced, undo_notices_an_edit_in_place_that_keeps_size_and_time,
-      undo_of_a_delete_does_not_overwrite_what_came_after, undo_of_a_move_whose_file_is_gone_says_so,
-      undo_with_force_says_where_an_edit_has_gone, undo_of_a_folder_notices_what_was_added_to_it,
-      a_folder_that_others_used_too_keeps_its_time, a_hard_link_is_never_written_through, paths_lead_nowhere_else,
-      symbolic_links_are_not_followed, a_link_that_takes_the_place_of_a_folder_meanwhile_is_not_followed,
-      links_of_proc_lead_nowhere, holes_of_files_stay_holes, pipes_and_sockets_are_not_read,
-      nothing_is_overwritten_by_a_move_or_a_copy, names_are_texts_and_texts_are_names,
-      a_second_one_at_work_is_refused, workspaces_are_folders, a_damaged_journal_is_refused_and_touches_nothing,
-      an_action_whose_staged_file_was_lost_has_not_begun, a_journal_that_lost_its_end_loses_no_file)
+      all_is_forgotten_where_nothing_may_stay_but_what_was_put_aside, what_cannot_be_removed_is_not_said_to_be_gone,
+      undo_says_what_is_another_mode, what_a_tool_that_failed_has_staged_is_dropped,
+      folders_from_before_1970_get_their_time_back, folders_that_are_too_deep_are_named_as_such,
+      other_file_systems_are_not_entered, sentences_with_long_names_are_text,
+      undo_restores_bytes_modes_times_and_links, undo_stops_at_a_file_that_was_replaced,
+      undo_notices_an_edit_in_place_that_keeps_size_and_time, undo_of_a_delete_does_not_overwrite_what_came_after,
+      undo_of_a_move_whose_file_is_gone_says_so, undo_with_force_says_where_an_edit_has_gone,
+      undo_of_a_folder_notices_what_was_added_to_it, a_folder_that_others_used_too_keeps_its_time,
+      a_hard_link_is_never_written_through, paths_lead_nowhere_else, symbolic_links_are_not_followed,
+      a_link_that_takes_the_place_of_a_folder_meanwhile_is_not_followed, links_of_proc_lead_nowhere,
+      holes_of_files_stay_holes, pipes_and_sockets_are_not_read, nothing_is_overwritten_by_a_move_or_a_copy,
+      names_are_texts_and_texts_are_names, a_second_one_at_work_is_refused, workspaces_are_folders,
+      a_damaged_journal_is_refused_and_touches_nothing, an_action_whose_staged_file_was_lost_has_not_begun,
+      a_journal_that_lost_its_end_loses_no_file)
