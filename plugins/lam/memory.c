@@ -171,6 +171,56 @@ static viv_status put_vector(struct memory *m, const struct encoder *e, int64_t 
     return ok ? VIV_OK : failed(m, "written");
 }
 
+static double cosine(const float *a, const float *b, uint64_t dim)
+{
+    double ab = 0, aa = 0, bb = 0;
+    for (uint64_t i = 0; i < dim; i++) {
+        ab += (double)a[i] * b[i];
+        aa += (double)a[i] * a[i];
+        bb += (double)b[i] * b[i];
+    }
+    return aa > 0 && bb > 0 ? ab / sqrt(aa * bb) : NAN;
+}
+
+/* The name may be that of another model by now: then the oldest text has another vector, and all are made anew. */
+static viv_status check_encoder(struct memory *m, const struct encoder *e)
+{
+    static const char oldest[] = "SELECT text, vector FROM vectors JOIN memories ON memories.rowid = vectors.id "
+                                 "WHERE encoder = ?1 ORDER BY vectors.id LIMIT 1",
+                      all[] = "DELETE FROM vectors WHERE encoder = ?1";
+    static const double same = 0.99; /* kernels differ a little */
+    sqlite3_stmt *s = NULL;
+    const float *vector;
+    float *was = NULL; /* a blob may lie anywhere */
+    uint64_t dim = 0;
+    int step = SQLITE_ERROR;
+    bool differs = false;
+    viv_status status = VIV_OK;
+    if (sqlite3_prepare_v2(m->db, oldest, -1, &s, NULL) == SQLITE_OK &&
+        sqlite3_bind_text(s, 1, e->use, -1, SQLITE_STATIC) == SQLITE_OK && (step = sqlite3_step(s)) == SQLITE_ROW) {
+        const char *text = (const char *)sqlite3_column_text(s, 0);
+        const void *blob = sqlite3_column_blob(s, 1);
+        const size_t size = (size_t)sqlite3_column_bytes(s, 1);
+        status = embed(m, e, text && text_is_utf8(text, strlen(text)) ? text : "", &vector, &dim);
+        differs = status == VIV_OK && size != dim * sizeof *vector;
+        if (status == VIV_OK && !differs && blob && (was = malloc(size))) {
+            memcpy(was, blob, size);
+            differs = cosine(vector, was, dim) < same; /* not of a vector of zeros */
+        }
+        free(was);
+    }
+    sqlite3_finalize(s);
+    if (step != SQLITE_ROW && step != SQLITE_DONE)
+        return failed(m, "read");
+    if (!differs)
+        return status;
+    const bool ok = sqlite3_prepare_v2(m->db, all, -1, &s, NULL) == SQLITE_OK &&
+                    sqlite3_bind_text(s, 1, e->use, -1, SQLITE_STATIC) == SQLITE_OK &&
+                    sqlite3_step(s) == SQLITE_DONE;
+    sqlite3_finalize(s);
+    return ok ? VIV_OK : failed(m, "written");
+}
+
 /* Some of the memories without a vector of this encoder; *n of them. The texts are malloc'ed. */
 static viv_status find_bare(struct memory *m, const struct encoder *e, int64_t ids[BATCH], char *texts[BATCH],
                             size_t *n)
@@ -229,17 +279,6 @@ static int by_score(const void *a, const void *b)
     return x->score != y->score ? (x->score < y->score) - (x->score > y->score) : (x->id > y->id) - (x->id < y->id);
 }
 
-static double cosine(const float *a, const float *b, uint64_t dim)
-{
-    double ab = 0, aa = 0, bb = 0;
-    for (uint64_t i = 0; i < dim; i++) {
-        ab += (double)a[i] * b[i];
-        aa += (double)a[i] * a[i];
-        bb += (double)b[i] * b[i];
-    }
-    return aa > 0 && bb > 0 ? ab / sqrt(aa * bb) : NAN;
-}
-
 /* The nearest ones, the best first. */
 static viv_status rank_by_vectors(struct memory *m, const struct encoder *e, const char *words,
                                   struct ranked out[MOST_RANKED], size_t *n)
@@ -252,7 +291,9 @@ static viv_status rank_by_vectors(struct memory *m, const struct encoder *e, con
     size_t count = 0, capacity = 0;
     int step = SQLITE_ERROR;
     *n = 0;
-    viv_status status = make_vectors(m, e);
+    viv_status status = check_encoder(m, e);
+    if (status == VIV_OK)
+        status = make_vectors(m, e);
     if (status == VIV_OK)
         status = embed(m, e, words, &vector, &dim);
     if (status == VIV_OK && !(other = malloc(dim * sizeof *other)))
@@ -306,14 +347,20 @@ viv_status memory_add(struct memory *m, const struct encoder *e, int64_t run, co
     if (number_of(m, "SELECT count(*) FROM memories") >= MOST_MEMORIES)
         return viv_fail(m->root->host, VIV_ELIMIT, "there are %d memories: forget some first, viv memory forget",
                         MOST_MEMORIES);
-    const bool ok = sqlite3_prepare_v2(m->db, "INSERT INTO memories (text, run, time) VALUES (?, ?, ?)", -1, &s,
+    const bool ok = sqlite3_exec(m->db, "BEGIN IMMEDIATE", NULL, NULL, NULL) == SQLITE_OK &&
+                    sqlite3_prepare_v2(m->db, "INSERT INTO memories (text, run, time) VALUES (?, ?, ?)", -1, &s,
                                        NULL) == SQLITE_OK &&
                     sqlite3_bind_text(s, 1, text, -1, SQLITE_STATIC) == SQLITE_OK &&
                     sqlite3_bind_int64(s, 2, run) == SQLITE_OK &&
                     sqlite3_bind_int64(s, 3, time(NULL)) == SQLITE_OK && sqlite3_step(s) == SQLITE_DONE;
     sqlite3_finalize(s);
     *id = sqlite3_last_insert_rowid(m->db);
-    return !ok ? failed(m, "written") : e->use ? put_vector(m, e, *id, text) : VIV_OK;
+    viv_status status = !ok ? failed(m, "written") : e->use ? put_vector(m, e, *id, text) : VIV_OK;
+    if (status == VIV_OK && sqlite3_exec(m->db, "COMMIT", NULL, NULL, NULL) != SQLITE_OK)
+        status = failed(m, "written");
+    if (status != VIV_OK && !sqlite3_get_autocommit(m->db)) /* a text is kept with its vector, or not at all */
+        sqlite3_exec(m->db, "ROLLBACK", NULL, NULL, NULL);
+    return status;
 }
 
 /* Each word quoted, so that none is an operator of FTS5. */

@@ -58,6 +58,18 @@ same() {
 check 'the same is found each time' same
 forgets() { ends 0 "$viv" memory forget 2 -w "$work/w" && finds 2 'the quick brown fox' fox && ! grep -q lazy "$work/out"; }
 check 'what is forgotten is not found by its vector' forgets
+# order NAME: what is near, by the encoder of this name
+order() {
+    spec "memory: {use: $1}" && ends 0 "$viv" memory search zebra -w "$work/w" --spec "$work/spec/lam.yaml" --json && cat "$work/out"
+}
+changes() { # the vectors of an encoder are not compared with those of what has its name later
+    spec '' && for text in 'one two three' 'an apple a day' 'green hills' '1999-12-31' 'to be or not' 'x y z'; do
+        printf '{"action":"remember","text":"%s"}\n' "$text"
+    done | sed '$a{"action":"done","answer":""}' | act && order encoder.yaml >"$work/before" || return 1
+    printf 'viv: 1\nuse: qwen3\ncheckpoint: %s\n' "$(realpath "$source/tests/golden/qwen3-embedding")" | tee "$work/spec/other.yaml" >"$work/spec/encoder.yaml"
+    order encoder.yaml >"$work/after" && order other.yaml >"$work/fresh" && ! cmp -s "$work/before" "$work/fresh" && cmp "$work/after" "$work/fresh"
+}
+check 'an encoder that has become another one makes its vectors anew' changes
 dry() {
     printf '%s\n' '{"action":"recall","words":"zebra"}' '{"action":"done","answer":""}' >"$work/spec/answers"
     before=$(sha256sum "$work/w/.viv/memory.db")
@@ -65,6 +77,13 @@ dry() {
         [ "$before" = "$(sha256sum "$work/w/.viv/memory.db")" ]
 }
 check 'a dry run makes no vectors' dry
+
+half() { # a text whose vector cannot be made is not kept without it
+    spec 'memory: {use: shakespeare}'
+    printf '%s\n' '{"action":"remember","text":"by halves"}' '{"action":"done","answer":""}' | act
+    ends 0 "$viv" memory search halves -w "$work/w" && [ ! -s "$work/out" ]
+}
+check 'nothing is remembered by halves' half
 
 # --- specs ---------------------------------------------------------------------------------------------------------
 no_encoder() { # MEMORY WORDS
