@@ -67,7 +67,9 @@ static viv_status prepare(const struct memory *m)
         return viv_fail(m->root->host, VIV_EFORMAT, "%s/" FILE_NAME ": a database of another program, not a memory",
                         m->root->path);
     if (version == 1)
-        return sqlite3_exec(m->db, upgrade, NULL, NULL, NULL) == SQLITE_OK ? VIV_OK : failed(m, "written");
+        return sqlite3_exec(m->db, upgrade, NULL, NULL, NULL) == SQLITE_OK
+                   ? VIV_OK
+                   : failed(m, "brought up to this version");
     return version == FORMAT ? VIV_OK
                              : viv_fail(m->root->host, VIV_EUNSUPPORTED,
                                         "%s/" FILE_NAME ": a memory of version %d, made by a newer Vivarium",

@@ -100,4 +100,32 @@ check 'a memory names one' wrong 'memory: {}' "use"
 check 'and nothing else' wrong 'memory: {use: a, size: 3}' 'size'
 check 'a spec that acts is wanted' fails "expected a spec with 'stages'" "$viv" memory search x -w "$work/w" --spec "$work/spec/encoder.yaml"
 
+# --- earlier versions ----------------------------------------------------------------------------------------------
+# byte OFFSET: the one there, in octal; poke OFFSET OCTAL: another one
+byte() { od -An -to1 -j "$1" -N 1 "$work/w/.viv/memory.db" | tr -d ' '; }
+poke() { printf "\\$2" | dd of="$work/w/.viv/memory.db" bs=1 seek="$1" conv=notrunc 2>/dev/null; }
+first_version() {
+    cp "$source/tests/golden/memory-1/memory.db" "$work/w/.viv/memory.db" && chmod 600 "$work/w/.viv/memory.db"
+    [ "$(byte 63)" = 001 ]
+}
+migrates() {
+    first_version || return 1
+    spec 'memory: {use: encoder.yaml}'
+    says 'a lazy dog' "$viv" memory list -w "$work/w" && [ "$(wc -l <"$work/out")" -eq 3 ] && [ "$(byte 63)" = 002 ] &&
+        finds 3 'the quick brown fox' the quick brown fox && ends 0 "$viv" memory forget 1 -w "$work/w" && finds 2 'a lazy dog' lazy dog || return 1
+    printf '%s\n' '{"action":"remember","text":"a fourth"}' '{"action":"recall","words":"fourth"}' '{"action":"done","answer":""}' | act
+    prints '"text":"- a fourth'
+}
+check 'a memory of the first version is brought up to this one' migrates
+newer() {
+    first_version && poke 63 003 && before=$(sha256sum "$work/w/.viv/memory.db") || return 1
+    fails 'a memory of version 3, made by a newer Vivarium' "$viv" memory list -w "$work/w" && [ "$before" = "$(sha256sum "$work/w/.viv/memory.db")" ]
+}
+check 'one of a later version is left as it is' newer
+half_way() { # it says the first version, and has what the next one adds
+    first_version && ends 0 "$viv" memory list -w "$work/w" && poke 63 001 && before=$(sha256sum "$work/w/.viv/memory.db") || return 1
+    fails 'cannot be brought up to this version: ' "$viv" memory list -w "$work/w" && [ "$before" = "$(sha256sum "$work/w/.viv/memory.db")" ]
+}
+check 'one that cannot be brought up stays as it is' half_way
+
 finish
