@@ -222,6 +222,41 @@ static void describe(const char *path, const char *text)
     fclose(f);
 }
 
+/* Approvals that others could have written are none; nor are those in the workspace, which a model writes. */
+TEST(approvals_that_others_may_write_are_asked_for_again)
+{
+    static const struct {
+        const char *change, *why;
+    } changes[] = {{"chmod 666 %s/vivarium/pins/*.json", "\"why\":\"tools of this server are new"},
+                   {"chmod 777 %s/vivarium/pins", "or others may write there"}};
+    const char *const list[] = {DONE, NULL};
+    for (size_t i = 0; i < sizeof changes / sizeof *changes; i++) {
+        const char *path = begin();
+        char command[400];
+        says_yes = 1;
+        ck_assert_int_eq(act(path, spec_of(path, "modern", ""), list, 0), VIV_OK);
+        ck_assert_int_eq(act(path, spec_of(path, "modern", ""), list, 0), VIV_OK);
+        tells_not("\"event\":\"ask\"");
+        snprintf(command, sizeof command, changes[i].change, state);
+        ck_assert_int_eq(system(command), 0);
+        ck_assert_int_eq(act(path, spec_of(path, "modern", ""), list, 0), VIV_OK);
+        tells(changes[i].why);
+        end(path);
+    }
+    const char *path = begin();
+    char within[300];
+    snprintf(within, sizeof within, "%s/docs/state", path);
+    setenv("XDG_STATE_HOME", within, 1);
+    says_yes = 1;
+    for (int i = 0; i < 2; i++) {
+        ck_assert_int_eq(act(path, spec_of(path, "modern", ""), list, 0), VIV_OK);
+        tells("vivarium/pins is in the workspace");
+    }
+    setenv("XDG_STATE_HOME", state, 1);
+    end(path);
+}
+END_TEST
+
 /* Pattern 125, too: the list changes after it was approved (a rug pull). */
 TEST(a_description_that_changes_is_asked_about_again)
 {
@@ -456,10 +491,11 @@ TEST(servers_of_a_spec_are_checked)
 END_TEST
 
 TESTS(a_workspace_brings_no_approvals_along, approvals_have_a_place_or_are_asked_for_again,
-      both_eras_of_the_protocol, a_server_that_is_silent_about_discover_is_old, tools_come_by_pages,
-      servers_that_do_not_keep_to_the_protocol, noise_is_skipped_and_requests_are_answered,
-      who_never_answers_is_not_waited_for, results_are_text, descriptions_are_shown_before_they_are_read,
-      a_description_that_changes_is_asked_about_again, and_in_the_middle_of_a_run, a_no_is_for_the_whole_run,
-      schemas_of_tools_do_not_meet, calls_are_under_the_policy, a_server_may_be_trusted, a_dry_run_starts_no_server,
+      approvals_that_others_may_write_are_asked_for_again, both_eras_of_the_protocol,
+      a_server_that_is_silent_about_discover_is_old, tools_come_by_pages, servers_that_do_not_keep_to_the_protocol,
+      noise_is_skipped_and_requests_are_answered, who_never_answers_is_not_waited_for, results_are_text,
+      descriptions_are_shown_before_they_are_read, a_description_that_changes_is_asked_about_again,
+      and_in_the_middle_of_a_run, a_no_is_for_the_whole_run, schemas_of_tools_do_not_meet,
+      calls_are_under_the_policy, a_server_may_be_trusted, a_dry_run_starts_no_server,
       a_server_has_little_of_our_environment, a_server_and_what_it_has_started_end_with_the_run,
       and_when_viv_is_killed, a_program_that_there_is_not, servers_of_a_spec_are_checked)
