@@ -171,6 +171,10 @@ START_TEST(actions_of_ui_tars_are_read)
           "[{\"action\":\"desktop_scroll\",\"x\":1,\"y\":2,\"direction\":\"up\",\"clicks\":5}]");
     reads(f, "Action: wait()\n\nfinished(content='done')",
           "[{\"action\":\"desktop_wait\",\"seconds\":5,\"text\":\"\"},{\"action\":\"done\",\"answer\":\"done\"}]");
+    reads(f, "Thought: it says Action: wait()\nAction: type(content='Action: wait()')",
+          "[{\"action\":\"desktop_type\",\"text\":\"Action: wait()\"}]");
+    reads(f, "type(content='Action: wait()')", "[{\"action\":\"desktop_type\",\"text\":\"Action: wait()\"}]");
+    reads(f, "Thought: on one line. Action: wait()", "[{\"action\":\"desktop_wait\",\"seconds\":5,\"text\":\"\"}]");
     reads(f, "Action: open_app(app_name=\"editor\")", "[{\"action\":\"desktop_start\",\"program\":\"editor\"}]");
 }
 END_TEST
@@ -186,6 +190,7 @@ START_TEST(what_is_no_action_of_ui_tars_is_refused)
                                       "Action: click(start_box=(1,2))",
                                       "Action: click(start_box='(1,2)'",
                                       "Action: click(start_box='(1)')",
+                                      "Action: click(start_box='(-5,10)')",
                                       "Action: click(start_box='(1,2,3)')",
                                       "Action: click(start_box='(1,2,3,4,5)')",
                                       "Action: click(start_box='(1,99999999999999999999)')",

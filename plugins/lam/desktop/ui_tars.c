@@ -122,7 +122,8 @@ static bool place_of(const struct call *c, const char *name, const char *other, 
             continue;
         }
         const double x = strtod(s, &end);
-        if (n == 4 || x > UINT16_MAX)
+        if (n == 4 || x > UINT16_MAX ||
+            (s > text_or_empty(box) && s[-1] == '-')) /* less than nothing is no place */
             return false;
         v[n++] = x;
         s = end;
@@ -215,11 +216,22 @@ static json_t *read_call(const struct call *c, const char **why)
                : NULL;
 }
 
+/* Where the calls begin: behind the mark that begins a line, for a thought or a text may have one, too; or behind a
+ * thought on the same line; or at once. */
+static const char *calls_of(const char *text, size_t size)
+{
+    static const char mark[] = "Action:", thought[] = "Thought:";
+    enum { LENGTH = sizeof mark - 1 };
+    const char *end = text + size, *first = memmem(text, size, mark, LENGTH);
+    for (const char *at = first; at; at = memmem(at + 1, (size_t)(end - at - 1), mark, LENGTH))
+        if (at == text || at[-1] == '\n')
+            return at + LENGTH;
+    return first && size > sizeof thought && memcmp(text, thought, sizeof thought - 1) == 0 ? first + LENGTH : text;
+}
+
 static json_t *read_text(const char *text, size_t size, const char **why)
 {
-    static const char mark[] = "Action:";
-    const char *action = memmem(text, size, mark, sizeof mark - 1);
-    struct reader r = {.at = action ? action + sizeof mark - 1 : text, .end = text + size};
+    struct reader r = {.at = calls_of(text, size), .end = text + size};
     json_t *list = json_array();
     *why = NULL;
     for (size_t n = 0; !*why && (skip_space(&r), r.at < r.end); n++) {
