@@ -200,6 +200,19 @@ closes() {
 }
 check 'programs that end are told of' closes
 
+shrinks() { # a program may ask for a smaller screen
+    command -v xrandr >/dev/null || return 0
+    spec '' 'logo: [xlogo], small: [sh, -c, "xrandr --fb 640x480"]' '  pictures: true'
+    acts 0 <<'END' && prints 'screen 1024x768' && prints 'screen 640x480' && prints 'clicked there'
+{"action":"desktop_start","program":"logo"}
+{"action":"desktop_start","program":"small"}
+{"action":"desktop_wait","seconds":0,"text":""}
+{"action":"desktop_click_at","x":639,"y":479,"how":"left"}
+{"action":"done","answer":""}
+END
+}
+check 'a screen that becomes smaller' shrinks
+
 # --- the sandbox -----------------------------------------------------------------------------------------------------
 held() {
     printf 'private\n' >"$w/read.txt"
@@ -298,7 +311,7 @@ stops() { # a server that does not answer is as good as gone
     talk
     say '{"action":"desktop_start","program":"logo"}' || return 1
     kill -STOP "$(below Xvfb)" || return 1
-    say '{"action":"desktop_click_at","x":5,"y":5,"how":"left"}' result && prints 'the display has ended' && ended 0
+    say '{"action":"desktop_click_at","x":5,"y":5,"how":"left"}' result && prints 'the display does not answer' && ended 0
 }
 check 'nor does one that hangs hold the run' stops
 gone() { [ ! -e "$w/.viv/desktop" ] && ! grep -qsF "$w/.viv/desktop" /proc/[0-9]*/mountinfo; }

@@ -38,7 +38,9 @@ struct screen {
 
 static viv_status gone(const struct desktop *d)
 {
-    return viv_fail(d->host, VIV_EIO, "the display has ended");
+    return viv_fail(d->host, VIV_EIO,
+                    d->screen && d->screen->hung ? "the display does not answer: it was ended"
+                                                 : "the display has ended");
 }
 
 bool screen_is_dead(const struct desktop *d)
@@ -155,6 +157,22 @@ void screen_close(struct desktop *d)
     xcb_disconnect(s->x);
     free(s);
     d->screen = NULL;
+}
+
+/* Programs may make the screen smaller. */
+static viv_status measure(struct desktop *d)
+{
+    const struct screen *s = d->screen;
+    const viv_status status = catch_up(d);
+    if (status != VIV_OK)
+        return status;
+    xcb_get_geometry_reply_t *r = xcb_get_geometry_reply(s->x, xcb_get_geometry(s->x, s->info->root), NULL);
+    if (r) {
+        d->width = r->width;
+        d->height = r->height;
+    }
+    free(r);
+    return VIV_OK;
 }
 
 /* --- windows ------------------------------------------------------------------------------------------------ */
@@ -303,7 +321,7 @@ viv_status screen_look(struct desktop *d)
     xcb_window_t list[MOST_LISTED], active = XCB_NONE;
     struct asked asked[MOST_LISTED];
     bool managed;
-    viv_status status = catch_up(d);
+    viv_status status = measure(d);
     if (status != VIV_OK)
         return status;
     release_windows(d);
@@ -406,7 +424,7 @@ static const xcb_visualtype_t *visual_of(const struct screen *s)
 
 viv_status screen_pixels(struct desktop *d, struct text *out)
 {
-    const viv_status synced = catch_up(d);
+    const viv_status synced = measure(d);
     if (synced != VIV_OK)
         return synced;
     const struct screen *s = d->screen;
@@ -440,8 +458,9 @@ viv_status screen_pixels(struct desktop *d, struct text *out)
     free(r);
     free(bytes);
     return bytes && !out->failed ? VIV_OK
-           : !there              ? gone(d)
-                                 : viv_fail(d->host, VIV_EUNSUPPORTED, "the display's picture cannot be read");
+           : !there && screen_is_dead(d)
+               ? gone(d)
+               : viv_fail(d->host, VIV_EUNSUPPORTED, "the display's picture cannot be read");
 }
 
 /* --- the pointer -------------------------------------------------------------------------------------------- */
