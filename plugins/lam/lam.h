@@ -376,8 +376,8 @@ void settings_release(struct settings *s);
 
 /* --- scene.c: what there is --- */
 struct entry {
-    char *path, *text; /* the path's bytes, and as a text */
-    bool folder;
+    char *path, *text;   /* the path's bytes, and as a text */
+    bool folder, closed; /* closed: what is in it cannot be seen */
 };
 struct scene {
     struct entry *entries;     /* sorted by path */

@@ -80,6 +80,16 @@ static enum decision of_command(const struct settings *s, const struct tool *t, 
     return d;
 }
 
+/* Whether all that is in a folder is seen. */
+static bool is_seen(const struct scene *scene, const char *folder)
+{
+    bool seen = scene->n == scene->total;
+    for (size_t i = 0; seen && i < scene->n; i++)
+        seen = !scene->entries[i].closed ||
+               (!is_in(scene->entries[i].path, folder) && !is_in(folder, scene->entries[i].path));
+    return seen;
+}
+
 /* What a folder holds goes with it. Where not all of it is seen, it may be what any of the rules is about. */
 static enum decision by_rules_below(const struct settings *s, const struct tool *t, const char *path,
                                     const struct scene *scene, const char **why)
@@ -95,11 +105,12 @@ static enum decision by_rules_below(const struct settings *s, const struct tool 
         const json_t *r = is_in(scene->entries[i].path, path) ? rule_for(rules, scene->entries[i].path) : NULL;
         strictest = r && decision_of(r) > strictest ? decision_of(r) : strictest;
     }
-    if (scene->n < scene->total)
+    const bool seen = is_seen(scene, path);
+    if (!seen)
         json_object_foreach((json_t *)rules, pattern, rule) if (decision_of(rule) > strictest) strictest =
             decision_of(rule);
-    *why = scene->n < scene->total ? "the policy of the spec, and not all that is in the folder is seen"
-                                   : "the policy of the spec, for what is in the folder";
+    *why = !seen ? "the policy of the spec, and not all that is in the folder is seen"
+                 : "the policy of the spec, for what is in the folder";
     return strictest;
 }
 
@@ -147,13 +158,13 @@ enum decision policy_of_reading(const struct settings *s, const char *path)
     return by_rules(s, &tool_read, path, &why);
 }
 
-/* The strictest of the rules of read, for what is not seen. */
-static enum decision of_unseen(const struct settings *s, const struct scene *scene)
+/* The strictest of the rules of read, for what is not seen of a folder. */
+static enum decision of_unseen(const struct settings *s, const struct scene *scene, const char *folder)
 {
     const char *pattern;
     json_t *rule;
     enum decision strictest = ALLOW;
-    if (scene->n < scene->total)
+    if (!is_seen(scene, folder))
         json_object_foreach((json_t *)rules_of(s, &tool_read), pattern, rule) if (decision_of(rule) > strictest)
             strictest = decision_of(rule);
     return strictest;
@@ -165,7 +176,7 @@ static enum decision of_passing_on(const struct settings *s, const struct tool *
 {
     const bool sees_all = t == &tool_shell || t == &tool_desktop_start;
     const char *from = sees_all ? "." : c->words[0], *to = sees_all ? "" : c->words[1];
-    enum decision strictest = of_unseen(s, scene);
+    enum decision strictest = of_unseen(s, scene, from);
     for (size_t i = 0; i < scene->n; i++) {
         const char *path = scene->entries[i].path;
         struct text target = {0};

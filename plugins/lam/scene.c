@@ -61,8 +61,9 @@ const struct entry *scene_find(const struct scene *s, const char *path)
     return s->n ? bsearch(&key, s->entries, s->n, sizeof key, by_path) : NULL;
 }
 
-/* What is in one folder; symbolic links and the like are shown, too, as files: they can be moved and deleted. */
-static bool look_in(const struct root *r, const char *path, size_t most, struct scene *s)
+/* What is in one folder, if it can be entered, else *closed; symbolic links and the like are shown, too, as files:
+ * they can be moved and deleted. */
+static bool look_in(const struct root *r, const char *path, size_t most, struct scene *s, bool *closed)
 {
     char **names;
     size_t n;
@@ -71,7 +72,8 @@ static bool look_in(const struct root *r, const char *path, size_t most, struct 
     if (again < 0 || !names_read(again, &names, &n)) {
         if (fd >= 0)
             close(fd);
-        return errno == EACCES || errno == ENOENT || errno == ELOOP || errno == EXDEV; /* not for us, or gone */
+        *closed = errno == EACCES || errno == EXDEV;
+        return *closed || errno == ENOENT || errno == ELOOP; /* not for us, or gone */
     }
     bool ok = true;
     for (size_t i = 0; ok && i < n; i++) {
@@ -92,11 +94,13 @@ static bool look_in(const struct root *r, const char *path, size_t most, struct 
 viv_status scene_look(const struct root *r, size_t most, struct scene *out)
 {
     struct scene s = {0};
-    bool ok = look_in(r, ".", most, &s);
+    bool closed = false, ok = look_in(r, ".", most, &s, &closed);
     for (size_t i = 0; ok && i < s.n; i++) /* what is found is behind, so that those near the top come first */
         if (s.entries[i].folder) {
             char *path = strdup(s.entries[i].path); /* adding moves the entries */
-            ok = path && look_in(r, path, most, &s);
+            closed = false;
+            ok = path && look_in(r, path, most, &s, &closed);
+            s.entries[i].closed = closed;
             free(path);
         }
     if (!ok) {

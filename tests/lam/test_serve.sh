@@ -128,6 +128,14 @@ hides() { # what others put there meanwhile is judged, too
         call 3 read '{"path":"other/key"}'
     } | serve "$work/lam.yaml" --yes && prints 'keeps what is there from being read' && [ ! -e "$work/w/other" ] && ! grep -q secret "$work/out"
 }
+closed() { # a folder that can be entered and not listed: what is in it is judged as any of the rules say
+    [ "$(id -u)" -ne 0 ] || return 0
+    printf 'viv: 1\narchitecture: lam\nstages: {}\npolicy: {read: {"shut/*": deny}, "*": allow}\n' >"$work/lam.yaml"
+    rm -rf "$work/w"
+    mkdir -p "$work/w/shut" && echo secret >"$work/w/shut/key" && chmod 300 "$work/w/shut"
+    { call 1 move '{"from":"shut","to":"open"}'; call 2 move '{"from":"shut/key","to":"key"}'; call 3 read '{"path":"open/key"}'; } | more "$work/lam.yaml" --yes
+    chmod 700 "$work/w/shut" && [ -e "$work/w/shut/key" ] && [ "$(grep -c 'keeps what is there from being read' "$work/out")" -eq 2 ]
+}
 deaf() { # an agent that reads no answers does not keep it from ending
     rm -rf "$work/w"
     mkdir -p "$work/w"
@@ -164,6 +172,7 @@ check 'many calls' many
 check 'a call that is cancelled before it begins' queued
 check 'a call that is cancelled while it goes on' under_way
 check 'what may not be read is not copied, also when it is new' hides
+check 'a folder that cannot be listed' closed
 check 'an agent that reads nothing' deaf
 check '--dry-run touches nothing' dry
 check 'a line without an end' long
