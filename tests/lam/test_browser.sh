@@ -80,6 +80,15 @@ END
 }
 check 'every action does its work' every_action
 cp "$w/.viv/runs/$(ls "$w/.viv/runs" | tail -n 1)" "$work/run.jsonl" 2>/dev/null
+printf '%s' '<iframe srcdoc="<label>Inside <input></label> <button style=text-transform:uppercase>Small</button>"></iframe>' >"$w/frame.html"
+in_frame() {
+    acts 0 --json <<'END' && prints 'textbox \"Inside\" value \"typed\"' && prints 'button \"SMALL\"'
+{"action":"open_file","path":"frame.html"}
+{"action":"type","element":3,"text":"typed"}
+{"action":"done","answer":""}
+END
+}
+check 'elements of a frame have the names that the page gives them' in_frame
 page() {
     ends 0 "$viv" replay "$work/run.jsonl" --html "$work/run.html" && grep -q '<span style="left:' "$work/run.html" &&
         grep -q 'data:image/png;base64,iVBOR' "$work/run.html" && grep -qi 'Content-Security-Policy' "$work/run.html"

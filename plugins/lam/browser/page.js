@@ -17,7 +17,9 @@ const rectangle = method(Element.prototype, 'getBoundingClientRect'), shown = me
 const into = method(Element.prototype, 'scrollIntoView'), focus = method(HTMLElement.prototype, 'focus');
 const root = getter(Document.prototype, 'documentElement'), body = getter(Document.prototype, 'body');
 const active = getter(Document.prototype, 'activeElement'), contains = method(Node.prototype, 'contains');
-const form_of = x => 'form' in x && x.form instanceof HTMLFormElement ? x.form : null;
+// Elements of a frame are of that frame's classes.
+const is = (x, name) => x instanceof (owner(x).defaultView || window)[name];
+const form_of = x => 'form' in x && x.form && is(x.form, 'HTMLFormElement') ? x.form : null;
 
 const MOST_VISITED = 200000, BIG = 5000, MOST_TEXT = 300, PATIENCE = 1500;
 const numbers = new WeakMap();
@@ -71,14 +73,14 @@ const labels_of = x => {
   if (!of) {
     labels.set(at, of = new Map());
     for (const l of at.querySelectorAll ? at.querySelectorAll('label') : []) {
-      const c = l instanceof HTMLLabelElement ? control(l) : null, list = c && of.get(c);
+      const c = is(l, 'HTMLLabelElement') ? control(l) : null, list = c && of.get(c);
       if (list && list.length < 4) list.push(l); else if (c && !list) of.set(c, [l]);
     }
   }
   return of.get(x) || [];
 };
 // What is seen of its text. Text alone is read as it is: innerText would lay it out again.
-const text_of = x => !(x instanceof HTMLElement) || (n_children(x) === 0 && getComputedStyle(x).textTransform === 'none') ? text(x) : x.innerText;
+const text_of = x => !is(x, 'HTMLElement') || (n_children(x) === 0 && getComputedStyle(x).textTransform === 'none') ? text(x) : x.innerText;
 const name_of = (x, role) => {
   const ids = attribute(x, 'aria-labelledby');
   const own = role === 'textbox' || role === 'searchbox' || role === 'combobox' || role === 'listbox' || role === 'slider' || role === 'spinbutton';
@@ -239,7 +241,7 @@ viv.look = (from, most) => {
       const some = n_children(c) > 0, plain = is_plain(c), full = (plain || !some) && /\S/.test(text(c).slice(0, 5000));
       const label = attribute(c, 'aria-label') || attribute(c, 'title');
       if (full && plain) {
-        const tint = color(c instanceof SVGElement ? style.fill : style.color), states = states_of(c);
+        const tint = color(is(c, 'SVGElement') ? style.fill : style.color), states = states_of(c);
         if (tint && tint !== '#000000') states.push(tint);
         const s = short(text_of(c));
         if (s) add(c, invites(c, style) ? 'clickable' : t === 'td' ? 'cell' : t === 'th' ? 'columnheader' : 'text', s, null, states, r, at, kinds);
@@ -291,7 +293,7 @@ const hit = (x, px, py) => {
   const e = kind(x) === 1 ? x : x.parentElement, r = e.getRootNode();
   let h = (r.elementFromPoint ? r : owner(e)).elementFromPoint(px, py);
   if (h && shadow(h) && !contains(h, e)) h = shadow(h).elementFromPoint(px, py);
-  return h && (contains(e, h) || (contains(h, e) && h !== body(owner(e)) && h !== root(owner(e))) || (e.labels instanceof NodeList && [...e.labels].some(l => contains(l, h))) || (e.getRootNode().host && contains(h, e.getRootNode().host))) ? null : h;
+  return h && (contains(e, h) || (contains(h, e) && h !== body(owner(e)) && h !== root(owner(e))) || (e.labels instanceof (owner(e).defaultView || window).NodeList && [...e.labels].some(l => contains(l, h))) || (e.getRootNode().host && contains(h, e.getRootNode().host))) ? null : h;
 };
 // Where to click, after it was scrolled into view; or why not.
 viv.point = id => {
