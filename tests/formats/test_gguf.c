@@ -271,22 +271,25 @@ TEST(gguf__opens_a_large_vocabulary_at_once)
 END_TEST
 
 /* As many tensors as are read, and texts up to the limit, stay within 256 MiB. A search for each would take
- * minutes. */
+ * minutes. Sanitizers make both many times as much: they see fewer. */
 TEST(gguf__stays_within_time_and_memory)
 {
+    enum { MANY = SANITIZED ? 8192 : 262144 };
     struct checkpoint c;
     const char *path = in_scratch("x.gguf");
     FILE *f = fopen(path, "wb");
     struct buf b = {0};
-    build(&b, HEAD(262144, 1) "s:words 4:9 4:8 8:4194304");
-    for (size_t i = 0; i < 4194304; i++) {
+    char head[128];
+    snprintf(head, sizeof head, "GGUF 4:3 8:%d 8:1 s:words 4:9 4:8 8:%d", MANY, 16 * MANY);
+    build(&b, head);
+    for (size_t i = 0; i < 16 * MANY; i++) {
         build(&b, "8:0");
         if (b.size > 1 << 20) {
             fwrite(b.data, 1, b.size, f);
             buf_clear(&b);
         }
     }
-    for (int i = 0; i < 262144; i++) {
+    for (int i = 0; i < MANY; i++) {
         char name[64];
         int n = snprintf(name, sizeof name, "blk.%d.attn_q.weight", i);
         build_string(&b, name, (size_t)n);
@@ -300,11 +303,11 @@ TEST(gguf__stays_within_time_and_memory)
     buf_release(&b);
     long at = ftell(f);
     ck_assert_int_eq(fclose(f), 0);
-    ck_assert_int_eq(truncate(path, at + 262144L * 32), 0);
+    ck_assert_int_eq(truncate(path, at + (long)MANY * 32), 0);
     const double begin = seconds();
     struct error err;
     ck_assert_msg(checkpoint_open(&c, path, &err) == VIV_OK, "%s", err.text);
-    ck_assert_uint_eq(c.n_tensors, 262144);
+    ck_assert_uint_eq(c.n_tensors, MANY);
     checkpoint_close(&c);
     ck_assert_msg(seconds() - begin < 20, "took %g s", seconds() - begin);
 #if !SANITIZED
