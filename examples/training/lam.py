@@ -4,7 +4,7 @@
     lam.py -o DIR                                   trains
     lam.py -o DIR --score 200 --viv build/viv       has unseen tasks done in real folders, and counts those that were
 
-The model reads what `viv act` shows to its stage `plan`, and writes the next action. The tokens of the answer count in full, those
+The model reads what `viv act` shows to its stages `intent` and `plan`, and writes what is wanted and the next action. The tokens of the answer count in full, those
 of the prompt a little: a prompt repeats names, too, and so teaches to copy. The tokenizer keeps names alike wherever they stand.
 """
 import json
@@ -24,7 +24,7 @@ import trainer
 from decoder import Decoder, Shape
 from tokenizer import END, LETTERS, train_tokenizer
 
-VOCAB, BATCH, STEPS, SEED, RATE, PROMPT = 768, 32, 2500, 77, 5e-3, 0.05
+VOCAB, BATCH, STEPS, SEED, RATE, PROMPT, EXERCISES = 768, 16, 3200, 77, 4e-3, 0.05, 3
 SHAPE = Shape(hidden_size=160, num_hidden_layers=5, num_attention_heads=5, num_key_value_heads=5, head_dim=32,
               intermediate_size=448, vocab_size=VOCAB, max_position_embeddings=1024)
 TEMPLATE = "{% for m in messages %}{% if m['role'] == 'user' %}" + END + "{{ m['content'] }}{% endif %}{% endfor %}"
@@ -32,34 +32,36 @@ SPEC = pathlib.Path(__file__).resolve().parents[2] / "specs" / "embedded" / "lam
 
 
 class Examples:
-    """Prompts and answers as rows of tokens. A block of tasks is sorted by length, so that a batch has rows of like length."""
+    """Prompts, answers and exercises as rows of tokens. A block of tasks is sorted by length, so that a batch has rows of like length."""
 
     BLOCK = 8  # batches
 
     def __init__(self, tokenizer, device):
         self.tokenizer, self.device, self.block, self.batches = tokenizer, device, -1, []
 
-    def rows(self, pairs):
-        """Token ids, and the weight of each in the loss."""
-        prompts = self.tokenizer.encode_batch([END + prompt for prompt, _ in pairs])
-        answers = self.tokenizer.encode_batch([answer + END for _, answer in pairs])
-        rows = [p.ids + a.ids for p, a in zip(prompts, answers)]
+    def rows(self, examples):
+        """Token ids, and the weight of each in the loss: what is said counts in full."""
+        texts, weights = [], []
+        for example in examples:
+            for i, (shown, said) in enumerate(example):
+                texts += [shown if i else END + shown, said + END]
+                weights += [PROMPT, 1.0]
+        parts, rows, at = [part.ids for part in self.tokenizer.encode_batch(texts)], [], 0
+        for example in examples:
+            of = slice(at, at + 2 * len(example))
+            rows.append([(i, w) for ids, w in zip(parts[of], weights[of]) for i in ids])
+            at = of.stop
         length = max(map(len, rows))
-        ids = torch.tensor([row + [0] * (length - len(row)) for row in rows])
-        weights = torch.tensor([[PROMPT] * len(p.ids) + [1.0] * len(a.ids) + [0.0] * (length - len(row))
-                                for p, a, row in zip(prompts, answers, rows)])
-        return ids.to(self.device), weights.to(self.device)
+        ids, weights = zip(*(zip(*(row + [(0, 0.0)] * (length - len(row)))) for row in rows))
+        return torch.tensor(ids).to(self.device), torch.tensor(weights).to(self.device)
 
     def batch(self, step):
         if step // self.BLOCK != self.block:
             self.block = step // self.BLOCK
             rng = random.Random(SEED * 1_000_003 + self.block)
-            pairs = []
-            while len(pairs) < self.BLOCK * BATCH:
-                steps = tasks.steps_of(tasks.make_task(rng))
-                pairs.append(steps[-1] if rng.random() < 0.2 else rng.choice(steps))
-            pairs.sort(key=lambda pair: len(pair[0]) + len(pair[1]))
-            self.batches = [pairs[i : i + BATCH] for i in range(0, len(pairs), BATCH)]
+            examples = [tasks.example(rng, exercises=EXERCISES) for _ in range(self.BLOCK * BATCH)]
+            examples.sort(key=lambda e: sum(len(shown) + len(said) for shown, said in e))
+            self.batches = [examples[i : i + BATCH] for i in range(0, len(examples), BATCH)]
             rng.shuffle(self.batches)
         return self.rows(self.batches[step % self.BLOCK])
 
@@ -68,10 +70,10 @@ class Examples:
 def right_actions(model, examples, n=96):
     """The share of unseen steps whose whole answer is the most likely one, token by token."""
     rng = random.Random(5)
-    pairs = [rng.choice(tasks.steps_of(tasks.make_task(rng, unseen=True))) for _ in range(n)]
+    chosen = [tasks.example(rng, unseen=True) for _ in range(n)]
     right = 0
     for at in range(0, n, BATCH):
-        ids, weights = examples.rows(pairs[at : at + BATCH])
+        ids, weights = examples.rows(chosen[at : at + BATCH])
         same = model(ids[:, :-1]).argmax(-1) == ids[:, 1:]
         right += (same | (weights[:, 1:] < 1)).all(1).sum().item()
     return right / n
@@ -80,7 +82,7 @@ def right_actions(model, examples, n=96):
 def train(args):
     torch.manual_seed(SEED)
     rng = random.Random(SEED)
-    texts = [p + a for _ in range(3000) for p, a in [rng.choice(tasks.steps_of(tasks.make_task(rng)))]]
+    texts = [p + a for _ in range(3000) for p, a in tasks.example(rng)]
     tokenizer = train_tokenizer(texts, VOCAB, within=LETTERS)
     examples, model = Examples(tokenizer, args.device), Decoder(SHAPE).to(args.device)
     print(f"{model.sizes()[0]} parameters", flush=True)

@@ -16,13 +16,13 @@ PLACES = ["at the top left", "at the top", "at the top right", "on the left", "i
           "at the bottom left", "at the bottom", "at the bottom right"]
 PAPER = [(255, 255, 255), (244, 240, 228), (228, 236, 244)]
 NUMBERS = ["no", "one", "two", "three", "four", "five"]
-COMMON = """cat dog sun red tree house book fish bird milk hello stop open exit shop cafe tea bread zoo park bus taxi hotel bank
-north south east west left right yes no sale free new old hot cold love home city river""".split()
+COMMON = """cat dog sun red tree book fish bird milk stop open exit shop cafe tea zoo park bus taxi bank east west left yes no sale
+free new old hot cold love home city""".split()
 CANVAS = 192  # pixels of a side; vlm.py makes it smaller as it does with any picture
 
 
 def is_held_out(word: str) -> bool:
-    return zlib.crc32(word.lower().encode()) % 10 == 0
+    return len(word) > 1 and zlib.crc32(word.lower().encode()) % 10 == 0
 
 
 
@@ -67,22 +67,23 @@ def a_word(rng: random.Random, unseen: bool) -> str:
     while True:
         kind = rng.random()
         word = ("".join(rng.choice(string.digits) for _ in range(rng.randint(1, 4))) if kind < 0.4
-                else "".join(rng.choice(string.ascii_uppercase) for _ in range(rng.randint(2, 5))) if kind < 0.8
+                else "".join(rng.choice(string.ascii_uppercase) for _ in range(rng.randint(2, 4))) if kind < 0.8
                 else rng.choice(COMMON).upper())
         if is_held_out(word) == unseen:
             return word
 
 
 def written(rng: random.Random, unseen: bool):
+    """Large letters, each in one of four columns, about in the middle of it."""
     image = Image.new("RGB", (CANVAS, CANVAS), rng.choice(PAPER))
     draw = ImageDraw.Draw(image)
     word = a_word(rng, unseen)
-    font = ImageFont.load_default(rng.randint(40, 72))
-    while (box := draw.textbbox((0, 0), word, font=font))[2] > CANVAS - 12:
-        font = ImageFont.load_default(font.size - 4)
-    x, y = rng.uniform(4, CANVAS - 4 - box[2]), rng.uniform(4 - box[1], CANVAS - 4 - box[3])
+    font, pitch, column = ImageFont.load_default(rng.randint(56, 68)), CANVAS / 4, rng.randint(0, 4 - len(word))
+    y = CANVAS / 2 + rng.uniform(-10, 10)
     colour = rng.choice([c for c in COLOURS if c != "yellow"])
-    draw.text((x, y), word, fill=COLOURS[colour], font=font)
+    for i, letter in enumerate(word):
+        x = (column + i + 0.5) * pitch + rng.uniform(-3, 3)
+        draw.text((x, y), letter, fill=COLOURS[colour], font=font, anchor="mm")
     kind = "number" if word.isdigit() else "word"
     return image, [("What does it say?", word), (f"Read the {kind}.", word), ("Describe the picture.", f"the {kind} {word} in {colour}")]
 

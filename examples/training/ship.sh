@@ -8,4 +8,6 @@ done
 "$viv" quantize "$zoo/slm/model" --type q4_0 -o "$embedded/slm.gguf" --force
 "$viv" quantize "$zoo/vlm/text" --type q8_0 -o "$embedded/vlm.gguf" --force
 "$viv" quantize "$zoo/vlm/mmproj-vlm.gguf" --type q8_0 -o "$embedded/mmproj-vlm.gguf" --force
-ls -l "$embedded"/*.gguf
+# a seventeenth of what none of the three has read, paragraph by paragraph
+awk -v RS= -v ORS='\n\n' 'NR % 17 == 0' "$zoo/llm/held-out.txt" >"$embedded/held-out.txt"
+ls -l "$embedded"/*.gguf "$embedded/held-out.txt"

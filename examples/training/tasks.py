@@ -1,7 +1,7 @@
 """Tasks over files, and who does them: what lam.py learns from and is scored on.
 
-A task is a sentence, a tree of files, and a plan that knows what is meant: from the tree and what was done so far it says the
-next action, or that it is done. Trees, names and sentences are made at random. A fifth of the words, and a fifth of
+A task is a sentence, what is wanted in words of our own, a tree of files, and a plan: from the tree and what was done so far it
+says the next action, or that it is done. The model is asked twice: by the stage `intent` what is wanted, by `plan` for an action. Trees, names and sentences are made at random. A fifth of the words, and a fifth of
 the ways to say each task, are for the score alone: `unseen` draws from those. The words of a sentence are all learnt, since
 the model knows no others; what is new is how they stand together.
 
@@ -14,7 +14,7 @@ import random
 import re
 import zlib
 
-HISTORY = 300  # bytes of what was done that a prompt shows: limits.history in specs/embedded/lam.yaml
+HISTORY = 160  # bytes of what was done that a prompt shows: limits.history in specs/embedded/lam.yaml
 
 NOUNS = """budget report notes letter invoice recipe plan draft summary holiday garden house school music photo picture meeting
 agenda project idea list contract receipt ticket travel paris london summer winter family birthday party work team
@@ -24,10 +24,10 @@ menu dinner lunch soup bread cake coffee tea water river lake sea beach mountain
 baby mother father sister brother friend doctor health sport run swim yoga training course talk slides backup archive
 old new final copy test sample example demo main index readme todo log error config settings setup install update version
 january february march april may june july august september october november december monday friday week month year""".split()
-SUFFIXES = ["", "", "", "", "_final", "-draft", "_v2", "-2", "_old", "2024", "_2023", "-copy", " 1", " (2)", "_big"]
-KINDS = {"pictures": ["png", "jpg", "jpeg", "gif", "webp"], "documents": ["txt", "md", "pdf", "doc", "odt"],
-         "music": ["mp3", "wav", "ogg", "flac"], "videos": ["mp4", "mkv", "avi"], "tables": ["csv", "xls", "ods"],
-         "archives": ["zip", "tar", "gz"], "code": ["py", "c", "js", "sh"], "other": ["tmp", "log", "bak", "dat"]}
+SUFFIXES = ["", "", "", "", "", "", "", "_final", "-draft", "_v2", "-2", "_old", "2024", "_2023", "-copy", " 1", " (2)", "_big"]
+KINDS = {"pictures": ["png", "jpg", "gif"], "documents": ["txt", "md", "pdf", "doc"], "music": ["mp3", "wav"],
+         "videos": ["mp4", "mkv"], "tables": ["csv", "xls"], "archives": ["zip", "tar"], "code": ["py", "c"],
+         "other": ["tmp", "log", "bak"]}
 POLITE = [("", "")] * 6 + [("", "."), ("", ", please"), ("", " now"), ("", " for me"), ("Please ", ""), ("Please ", "."),
          ("Now ", ""),
           ("Can you ", "?"), ("Could you ", "?"), ("Could you please ", "?"), ("I want you to ", ""), ("You should ", "")]
@@ -111,7 +111,7 @@ class Words:
         return self.rng.choice(NOUNS[::5] if self.unseen else [n for i, n in enumerate(NOUNS) if i % 5])
 
     def stem(self) -> str:
-        word = self.word() + (self.rng.choice("_- ") + self.word() if self.rng.random() < 0.25 else "")
+        word = self.word() + (self.rng.choice("_- ") + self.word() if self.rng.random() < 0.15 else "")
         word = word.capitalize() if self.rng.random() < 0.15 else word
         return word + self.rng.choice(SUFFIXES)
 
@@ -141,7 +141,7 @@ class Words:
         for name in names:
             tree[name] = None
         for name in {self.file(): None for _ in range(n_files)}:
-            folder = self.rng.choice(names) if names and self.rng.random() < 0.4 else "."
+            folder = self.rng.choice(names) if names and self.rng.random() < 0.2 else "."
             tree[inside(folder, name)] = self.sentence() + "\n"
         return tree
 
@@ -158,6 +158,7 @@ class Words:
 class Task:
     kind: str
     text: str
+    wanted: dict
     tree: Tree
     plan: object  # (tree, results so far) -> the next action
     answer: str = ""  # what must be in the last answer, for a task that is a question
@@ -177,6 +178,10 @@ def gather(tree: Tree, chosen: list[str], folder_for, answer: str) -> dict:
     return {"action": "move", "from": chosen[0], "folder": folder, "name": base(chosen[0])}
 
 
+def sort_plan(tree: Tree, results: list[str]) -> dict:
+    return gather(tree, tree.files("."), kind_of, "The files are sorted by kind.")
+
+
 def sort_by_kind(w: Words) -> Task:
     tree = w.tree(w.rng.randint(2, 7), w.rng.randint(0, 2))
     for kind in w.rng.sample(list(KINDS), w.rng.randint(0, 2)):
@@ -186,11 +191,11 @@ def sort_by_kind(w: Words) -> Task:
                      "[Tidy|Clean|Tidy up|Clean up] [this folder|the folder|here|everything]",
                      "[Put|Move] [each file|every file|all files] into a folder for its [kind|type]",
                      "Make a folder for each [kind|type] of file and [move|put] the files there"])
-    return Task("sort", text, tree, lambda t, _: gather(t, t.files("."), kind_of, "The files are sorted by kind."))
+    return Task("sort", text, {"do": "sort"}, tree, sort_plan)
 
 
 def move_one(w: Words) -> Task:
-    tree = w.tree(w.rng.randint(2, 9), w.rng.randint(1, 3))
+    tree = w.tree(w.rng.randint(1, 7), w.rng.randint(1, 3))
     path = w.rng.choice(tree.files())
     others = [f for f in tree.folders() if f != folder_of(path)]
     target = w.rng.choice(others) if others and w.rng.random() < 0.6 else w.word()
@@ -200,7 +205,7 @@ def move_one(w: Words) -> Task:
                      "Take [|the file ]{a} and put it [in|into] [|the folder ]{b}",
                      "{a} [belongs|should go|goes|has to go] [to|into|in] [|the folder ]{b}",
                      "I [want|need|would like] [|the file ]{a} in [|the folder ]{b}"]).format(a=base(path), b=target)
-    return Task("move", text, tree,
+    return Task("move", text, {"do": "move", "what": base(path), "to": target}, tree,
                 lambda t, _: gather(t, [path] if path in t else [], lambda _: target, f"{base(path)} is in {target}."))
 
 
@@ -217,11 +222,11 @@ def move_all(w: Words) -> Task:
     def plan(t, _):
         left = [p for p in t.files() if p.endswith("." + ending) and folder_of(p) != target]
         return gather(t, left, lambda _: target, f"The {ending} files are in {target}.")
-    return Task("move all", text, tree, plan)
+    return Task("move all", text, {"do": "move", "what": f"*.{ending}", "to": target}, tree, plan)
 
 
 def archive(w: Words) -> Task:
-    tree = w.tree(w.rng.randint(2, 8), w.rng.randint(0, 3))
+    tree = w.tree(w.rng.randint(1, 7), w.rng.randint(0, 3))
     path = w.rng.choice(tree.files() + tree.folders())
     if w.rng.random() < 0.4:
         tree["archive"] = None
@@ -230,12 +235,13 @@ def archive(w: Words) -> Task:
     text = w.choose(["Archive [|the old ]{a}", "[Put|Move|Send|Bring|Take] [|the old ]{a} [to|into|in] the archive",
                      "{a} [can go|belongs|should go|has to go] [to|into|in] the archive",
                      "I [want|need] {a} in the archive"]).format(a=base(path))
-    return Task("archive", text, tree, lambda t, _: gather(t, [path] if path in t and folder_of(path) != "archive" else [],
-                                                           lambda _: "archive", f"{base(path)} is archived."))
+    return Task("archive", text, {"do": "move", "what": base(path), "to": "archive"}, tree,
+                lambda t, _: gather(t, [path] if path in t and folder_of(path) != "archive" else [], lambda _: "archive",
+                                    f"{base(path)} is in archive."))
 
 
 def rename(w: Words) -> Task:
-    tree = w.tree(w.rng.randint(2, 9), w.rng.randint(0, 3))
+    tree = w.tree(w.rng.randint(1, 7), w.rng.randint(0, 3))
     path = w.rng.choice(tree.files())
     new = f"{w.stem()}.{path.rsplit('.', 1)[-1]}"
     text = w.choose(["Rename [|the file ]{a} [to|as|into] {b}", "[Call|Name] [|the file ]{a} {b}",
@@ -248,11 +254,11 @@ def rename(w: Words) -> Task:
         if path in t and new != base(path):
             return {"action": "move", "from": path, "folder": folder_of(path), "name": new}
         return done(f"{base(path)} is {new} now.")
-    return Task("rename", text, tree, plan)
+    return Task("rename", text, {"do": "rename", "what": base(path), "to": new}, tree, plan)
 
 
 def copy_one(w: Words) -> Task:
-    tree = w.tree(w.rng.randint(2, 8), w.rng.randint(1, 3))
+    tree = w.tree(w.rng.randint(1, 7), w.rng.randint(1, 3))
     path = w.rng.choice(tree.files())
     target = w.rng.choice([f for f in tree.folders() if f != folder_of(path)] or ["."])
     if target == "." or inside(target, base(path)) in tree:
@@ -265,18 +271,18 @@ def copy_one(w: Words) -> Task:
         if inside(target, base(path)) not in t:
             return {"action": "copy", "from": path, "folder": target, "name": base(path)}
         return done(f"A copy of {base(path)} is in {target}.")
-    return Task("copy", text, tree, plan)
+    return Task("copy", text, {"do": "copy", "what": base(path), "to": target}, tree, plan)
 
 
 def delete(w: Words) -> Task:
-    tree = w.tree(w.rng.randint(2, 8), w.rng.randint(0, 3))
+    tree = w.tree(w.rng.randint(1, 7), w.rng.randint(0, 3))
     if w.rng.random() < 0.5:
         path = w.rng.choice(tree.files() + tree.folders())
         text = w.choose(["[Delete|Remove|Throw away|Get rid of|Erase] [|the old |the file ]{a}",
                          "I [do not|don't] [need|want] [|the old |the file ]{a} [any more|anymore]",
                          "{a} [can go|is not needed any more|is not needed anymore|can be deleted|should be deleted]"]).format(a=base(path))
-        return Task("delete", text, tree, lambda t, _: {"action": "delete", "path": path} if path in t
-                    else done(f"{base(path)} is deleted."))
+        return Task("delete", text, {"do": "delete", "what": base(path)}, tree,
+                    lambda t, _: {"action": "delete", "path": path} if path in t else done(f"{base(path)} is deleted."))
     ending = w.rng.choice(["tmp", "log", "bak"])
     for _ in range(w.rng.randint(1, 3)):
         w.add(tree, ending)
@@ -287,12 +293,16 @@ def delete(w: Words) -> Task:
     def plan(t, _):
         left = [p for p in t.files() if p.endswith("." + ending)]
         return {"action": "delete", "path": left[0]} if left else done(f"The {ending} files are deleted.")
-    return Task("delete", text, tree, plan)
+    return Task("delete", text, {"do": "delete", "what": f"*.{ending}"}, tree, plan)
+
+
+def found(path: str) -> dict:
+    return done(f"It is {path}." if "/" in path else f"It is {path}, at the top.")
 
 
 def find_name(w: Words) -> Task:
-    tree = w.tree(w.rng.randint(3, 10), w.rng.randint(1, 3))
-    path = w.rng.choice(tree.files())
+    tree = w.tree(w.rng.randint(2, 7), w.rng.randint(1, 3))
+    path = w.rng.choice([p for p in tree.files() if "/" in p] or tree.files())
     name = base(path)
     if sum(base(p) == name for p in tree.files()) > 1:
         return find_name(w)
@@ -300,12 +310,11 @@ def find_name(w: Words) -> Task:
                      "[Find|Look for] [|the file |my file ]{a}",
                      "In [which|what] folder [is|do I have|can I find] [|the file ]{a}?",
                      "[Tell|Show] me where [|the file |my file ]{a} is"]).format(a=name)
-    answer = f"It is {path}." if "/" in path else f"It is {path}, at the top."
-    return Task("find", text, tree, lambda t, _: done(answer), answer=path)
+    return Task("find", text, {"do": "find", "what": name}, tree, lambda t, _: found(path), answer=path)
 
 
 def find_text(w: Words) -> Task:
-    tree = w.tree(w.rng.randint(2, 8), w.rng.randint(0, 3))
+    tree = w.tree(w.rng.randint(1, 7), w.rng.randint(0, 3))
     word = w.word()
     path = w.rng.choice(tree.files())
     if any(word in p or word in (tree[p] or "") for p in tree):
@@ -315,19 +324,19 @@ def find_text(w: Words) -> Task:
                      "Find the file that [mentions|contains|is about|has|speaks of] [|the word ]{a}",
                      "Search [|the files ]for [|the word ]{a}", "In [which|what] file [is|do I find|can I find] the word {a}?",
                      "[Tell|Show] me [which|what] file [mentions|contains|is about|has] [|the word ]{a}"]).format(a=word)
-    return Task("search", text, tree, lambda t, r: done(f"It is in {path}.") if r
+    return Task("search", text, {"do": "search", "what": word}, tree, lambda t, r: done(f"It is in {path}.") if r
                 else {"action": "search", "folder": ".", "text": word}, answer=path)
 
 
-def count(w: Words) -> Task:
-    tree = w.tree(w.rng.randint(1, 8), w.rng.randint(0, 3))
-    files, folders = len(tree.files()), len(tree.folders())
-    text = w.choose(["How many files [are there|are here|do I have|are in here|are in this folder]?",
-                     "[Summarise|Sum up|Count] [the files|what is here|what is in here|all files|this folder|the folder]",
-                     "[What|How much] is in [here|this folder|the folder]?",
+def summarise(w: Words) -> Task:
+    tree = w.tree(w.rng.randint(0, 6), w.rng.randint(0, 2))
+    kinds = sorted({kind_of(p) for p in tree.files()})
+    text = w.choose(["[What|What kind of files|What kinds of files] is [in here|in this folder|in the folder]?",
+                     "[Summarise|Sum up|Describe] [the files|what is here|what is in here|all files|this folder|the folder]",
+                     "[What|What files|What kinds of files] do I have[| here| in here| in this folder]?",
                      "[Give me|Show me|Make] a [summary|short summary] of [the files|this folder|the folder|all files]"])
-    said = f"{files} file{'s' * (files != 1)} and {folders} folder{'s' * (folders != 1)}"
-    return Task("summarise", text, tree, lambda t, _: done(f"There are {said}."), answer=said)
+    said = " and ".join([", ".join(kinds[:-1]), kinds[-1]] if kinds[1:] else kinds) or "no files"
+    return Task("summarise", text, {"do": "summarise"}, tree, lambda t, _: done(f"Here: {said}."), answer=said)
 
 
 def make_folder(w: Words) -> Task:
@@ -337,7 +346,7 @@ def make_folder(w: Words) -> Task:
         return make_folder(w)
     text = w.choose(["[Make|Create|Add] [a|a new] folder [|called |named |with the name ]{a}", "[Make|Create|Add] the folder {a}",
                      "I [want|need|would like] a [|new ]folder [|called |named |with the name ]{a}"]).format(a=name)
-    return Task("make folder", text, tree, lambda t, _: done(f"The folder {name} is there.") if name in t
+    return Task("make folder", text, {"do": "make folder", "what": name}, tree, lambda t, _: done(f"The folder {name} is there.") if name in t
                 else {"action": "make_folder", "folder": ".", "name": name})
 
 
@@ -349,11 +358,11 @@ def write(w: Words) -> Task:
     text = w.choose(['[Write|Note|Put|Save] "{b}" [to|into|in] [|the file |the new file |a new file ]{a}',
                      '[Write|Make|Create|Add] [a file|a note|a new file|a text] {a} [that says|with|with the text|with the words] "{b}"',
                      'I [want|need|would like] a [file|note] {a} [that says|with|with the text|with the words] "{b}"']).format(a=name, b=words)
-    return Task("write", text, tree, lambda t, _: done(f"It is written in {name}.") if name in t
+    return Task("write", text, {"do": "write", "what": name, "text": words}, tree, lambda t, _: done(f"It is written in {name}.") if name in t
                 else {"action": "write", "folder": ".", "name": name, "text": words})
 
 
-MAKERS = [sort_by_kind, sort_by_kind, move_one, move_all, archive, rename, copy_one, delete, find_name, find_text, count,
+MAKERS = [sort_by_kind, sort_by_kind, sort_by_kind, move_one, move_all, move_all, archive, rename, copy_one, delete, find_name, find_text, summarise,
           make_folder, write]
 
 
@@ -373,17 +382,54 @@ def show_history(history: str) -> str:
     return "\nDone so far:\n... (what came before is left out)\n" + rest.decode(errors="replace")
 
 
-def steps_of(task: Task) -> list[tuple[str, str]]:
-    """The prompt and the answer of each step."""
-    tree, history, results, steps = Tree(task.tree), "", [], []
+def as_json(value: dict) -> str:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+
+
+def steps_of(task: Task) -> list[tuple[str, str, Tree]]:
+    """The prompt and the answer of what is wanted, then of each step, with the tree that the prompt shows."""
+    tree, history, results, wanted = Tree(task.tree), "", [], as_json(task.wanted)
+    steps = [(f"Task: {task.text}\n\n{tree.shown()}{show_history('')}\n", wanted, Tree(tree))]
     while True:
         action = task.plan(tree, results)
-        said = json.dumps(action, ensure_ascii=False, separators=(",", ":"))
-        steps.append((f"Task: {task.text}\n\n{tree.shown()}{show_history(history)}\nThe next action:\n", said))
+        said = as_json(action)
+        steps.append((f"Task: {task.text}\nWhat is wanted: {wanted}\n\n{tree.shown()}{show_history(history)}\nThe next action:\n",
+                      said, Tree(tree)))
         if action["action"] == "done":
             return steps
         results.append(tree.do(action))
         history += f"{len(results)}. {said}\ndone:\n" + "".join(f"| {line}\n" for line in results[-1].removesuffix("\n").split("\n"))
+
+
+def practice(w: Words, tree: Tree) -> tuple[str, str]:
+    """Something else that could be wanted of a tree, and the first action of it."""
+    files, way = tree.files(), w.rng.randrange(7)
+    if way > 4 or not files:
+        return as_json({"do": "sort"}), as_json(sort_plan(tree, []))
+    path = w.rng.choice(files)
+    ending, name = path.rsplit(".", 1)[-1], base(path)
+    first = next(p for p in files if p.endswith("." + ending))
+    if way == 0:
+        return as_json({"do": "delete", "what": f"*.{ending}"}), as_json({"action": "delete", "path": first})
+    if way == 1:
+        return as_json({"do": "delete", "what": name}), as_json({"action": "delete", "path": path})
+    if way == 2:
+        return as_json({"do": "find", "what": name}), as_json(found(path))
+    target = w.rng.choice(tree.folders() or [w.word()])
+    chosen = [p for p in files if p.endswith("." + ending)] if way == 4 else [path]
+    return (as_json({"do": "move", "what": f"*.{ending}" if way == 4 else name, "to": target}),
+            as_json(gather(tree, [p for p in chosen if folder_of(p) != target], lambda _: target,
+                           f"The {ending} files are in {target}." if way == 4 else f"{name} is in {target}.")))
+
+
+def example(rng: random.Random, unseen: bool = False, exercises: int = 0) -> list[tuple[str, str]]:
+    """One step of a task, as what is shown and what is said: a fifth say what is wanted, and few that it is done, which is soon
+    learnt. Behind it, `exercises` about the same tree: to choose among files is hard to learn, and each costs little."""
+    wanted, *actions, last = steps_of(make_task(rng, unseen))
+    way = rng.random()
+    shown, said, tree = wanted if way < 0.2 else last if way < 0.3 or not actions else rng.choice(actions)
+    more = [practice(Words(rng, unseen), tree) for _ in range(exercises)]
+    return [(shown, said), *((w + "\n", action) for w, action in more)]
 
 
 def final_tree(task: Task) -> Tree:

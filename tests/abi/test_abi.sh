@@ -68,7 +68,7 @@ spec() {
 viv: 1
 family: trial
 architecture: llm
-checkpoint: $source/specs/embedded/shakespeare.gguf
+checkpoint: $source/specs/embedded/llm.gguf
 params:
   vocab_size: {gguf: rows(token_embd.weight)}
   hidden_size: {gguf: .embedding_length}

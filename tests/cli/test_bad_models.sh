@@ -79,7 +79,7 @@ printf 'GGUF\001\000\000\000' >"$work/bad.gguf"
 bad 'version 1' 'version 1'
 printf 'GGUF\003\000\000\000\377\377\377\377\377\377\377\377\001\000\000\000\000\000\000\000' >"$work/bad.gguf"
 bad 'too many tensors' 'tensors'
-head -c 100000 "$source/specs/embedded/shakespeare.gguf" >"$work/bad.gguf"
+head -c 100000 "$source/specs/embedded/llm.gguf" >"$work/bad.gguf"
 bad 'cut short' 'bad.gguf'
 mkfifo "$work/fifo.gguf"
 check 'a FIFO is not waited on' fails fifo "$viv" run "$work/fifo.gguf" -p x
@@ -96,7 +96,7 @@ done
 
 # --- what happens while a model runs ----------------------------------------------------------------------------
 copy=$work/copy.gguf
-cp "$source/specs/embedded/shakespeare.gguf" "$copy"
+cp "$source/specs/embedded/llm.gguf" "$copy"
 endless="run $copy -p ROMEO: -n 100000000 --context 100000000 --json"
 
 done_comes() { tail -n 1 "$work/out" | grep '"event":"done"'; }
@@ -124,7 +124,7 @@ shrinks() {
 }
 check 'a file that shrinks under a model is named' shrinks
 
-cp "$source/specs/embedded/shakespeare.gguf" "$copy"
+cp "$source/specs/embedded/llm.gguf" "$copy"
 replace() {
     echo new >"$work/new" && mv "$work/new" "$copy"
     before=$(wc -c <"$work/out")

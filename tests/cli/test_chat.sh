@@ -147,12 +147,12 @@ full() { # the turn is refused, and what was said before it is kept
 check 'a turn that has no room' full
 filled() { talk 'Hello' "$chat" --temp 0 --context 60 2>"$work/a" >"$work/b" && shows 'the context of 60 tokens is full, the answer ends here'; }
 check 'an answer that fills the context' filled
-check 'a model without a template' fails 'no chat template' "$viv" chat shakespeare
-check 'and what to do then' fails '--template FILE gives it one' "$viv" chat shakespeare
+check 'a model without a template' fails 'no chat template' "$viv" chat llm
+check 'and what to do then' fails '--template FILE gives it one' "$viv" chat llm
 own() {
     printf "{%% for m in messages %%}{{ m.content }}\n{%% endfor %%}" >"$work/t" &&
-        printf 'ROMEO:\n' | "$viv" chat shakespeare --template "$work/t" --temp 0 -n 5 >"$work/a" &&
-        "$viv" run -q shakespeare --no-echo -p 'ROMEO:
+        printf 'ROMEO:\n' | "$viv" chat llm --template "$work/t" --temp 0 -n 5 >"$work/a" &&
+        "$viv" run -q llm --no-echo -p 'ROMEO:
 ' --temp 0 -n 5 >"$work/b" && echo >>"$work/b" && same
 }
 check 'which is to give one' own

@@ -18,7 +18,7 @@ check "no such type" ends 2 "$viv" compare mistral-7b --on l4 --type q4_9
 check "JSON" compare '"params_active": 12879925248' mixtral-8x7b --json
 check "comma-separated values" compare 'size,params_total,count,7241732096' mistral-7b --csv
 check "Markdown" compare '| **ceiling** |' mistral-7b --markdown
-check "weights, where there are some" compare 'weights, as they are' shakespeare
+check "weights, where there are some" compare 'weights, as they are' llm
 check "the list of machines" says h100-sxm "$viv" compare --devices
 check "a machine by name" says "ceilings of l4" "$viv" compare mistral-7b --on l4
 check "two machines are two columns" says 'mistral-7b on rtx-4090' "$viv" compare mistral-7b --on l4 --on rtx-4090
@@ -28,7 +28,7 @@ check "the cache type counts" compare '"cache_bytes_per_token": 262144' mistral-
 check "f32 models have an f32 cache" compare '"cache_bytes_per_token": 320' "$VIV_SOURCE/tests/golden/llama-gqa" --json
 check "a dash has its reason" compare "mistral-7b: no parameters of its own for 'experts'" mistral-7b mixtral-8x7b
 check "no exponents" says '3.35 TB/s, 67 TFLOP/s f32, 1979 TOP/s int8' "$viv" compare mistral-7b --on h100-sxm
-check "this machine, measured" ends 0 "$viv" compare shakespeare --threads 1
+check "this machine, measured" ends 0 "$viv" compare llm --threads 1
 check "and remembered" test -s "$XDG_CACHE_HOME/vivarium/limits-1"
 check "an unknown machine" fails "did you mean 'rtx-4090'?" "$viv" compare mistral-7b --on rtx-409
 check "an unknown model" fails "did you mean" "$viv" compare mistral-7b mistral-7c --on l4
@@ -43,31 +43,31 @@ measure() { # WORDS ARGUMENT...
     seconds=300
     says "$words" "$viv" compare --on "$here" --measure --rounds 1 "$@"
 }
-check "measured beside predicted" measure "of the ceiling" shakespeare --at 16
-check "without lengths, those that the context has room for" measure '"measured_decode_480"' shakespeare --json
-check "no weights" measure "mistral-7b: no weights here" shakespeare mistral-7b --at 16
-check "no room" measure "the context has no room for the text" shakespeare --at 500
-check "the rows of measuring" measure '"measured_decode_16"' shakespeare --at 16 --json
+check "measured beside predicted" measure "of the ceiling" llm --at 16
+check "without lengths, those that the context has room for" measure '"measured_decode_480"' llm --json
+check "no weights" measure "mistral-7b: no weights here" llm mistral-7b --at 16
+check "no room" measure "the context has no room for the text" llm --at 500
+check "the rows of measuring" measure '"measured_decode_16"' llm --at 16 --json
 
 # --- history
 db=$work/state/history.db
 kept() {
-    ends 0 "$viv" compare shakespeare --on "$here" --measure --rounds 1 --at 16 --save --history-file "$db"
+    ends 0 "$viv" compare llm --on "$here" --measure --rounds 1 --at 16 --save --history-file "$db"
 }
-has_history() { "$viv" compare shakespeare --on "$here" --save --history-file "$work/probe.db" 2>&1 | grep -qv "without SQLite"; }
+has_history() { "$viv" compare llm --on "$here" --save --history-file "$work/probe.db" 2>&1 | grep -qv "without SQLite"; }
 if has_history; then
     check "nothing kept yet" says "nothing was kept yet" "$viv" compare --history --history-file "$db"
     check "one run kept" kept
     check "another" kept
     check "both shown" says "tokens/s written at 16" "$viv" compare --history --history-file "$db"
-    check "for scripts" says '"measured_decode_16"' "$viv" compare --history shakespeare --json --history-file "$db"
+    check "for scripts" says '"measured_decode_16"' "$viv" compare --history llm --json --history-file "$db"
     check "of another model, nothing" says "nothing was kept" "$viv" compare --history mistral-7b --history-file "$db"
     echo "no database, but long enough to be taken for one, by somebody who is in a hurry and does not look; more, more" >"$work/text"
     cp "$work/text" "$work/text.db"
     check "no database" fails "file is not a database" "$viv" compare --history --history-file "$work/text.db"
     check "which is left alone" cmp "$work/text" "$work/text.db"
     check "a place that cannot be written, before measuring" \
-        fails "cannot be opened" "$viv" compare shakespeare --measure --save --on "$here" --history-file /dev/null/x.db
+        fails "cannot be opened" "$viv" compare llm --measure --save --on "$here" --history-file /dev/null/x.db
 fi
 
 # --- the memory in use is within 3 % of the prediction, for a model of 240 MiB whose weights are a hole in a file

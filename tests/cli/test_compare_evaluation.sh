@@ -23,10 +23,10 @@ begins() { # KEY I VALUE
 
 # --- types of weights ---------------------------------------------------------------------------------------------
 types() {
-    ends 0 "$viv" compare --on l4 shakespeare --types q8_0,q4_0 --types f16 --file "$text" --json || return 1
+    ends 0 "$viv" compare --on l4 llm --types q5_0,q4_0 --types q8_0 --file "$text" --json || return 1
     [ "$(value weight_bytes 2)" -lt "$(value weight_bytes 1)" ] && [ "$(value weight_bytes 3)" -lt "$(value weight_bytes 2)" ] &&
         is weight_bytes 4 "$(value weight_bytes 1)" && is kl 4 0.0 &&
-        python3 -c 'import sys; q8, q4 = map(float, sys.argv[1:]); assert 0 < q8 < q4, (q8, q4)' "$(value kl 2)" "$(value kl 3)"
+        python3 -c 'import sys; q5, q4 = map(float, sys.argv[1:]); assert 0 < q5 < q4, (q5, q4)' "$(value kl 2)" "$(value kl 3)"
 }
 check 'types of weights have a column each' compare 'quality as q4_0' "$model" --types q8_0,q4_0 --file "$text"
 if python3 -c '' 2>/dev/null; then check 'the fewer bytes, the farther from the first' types; fi
@@ -35,15 +35,15 @@ check 'a type that is none' ends 2 "$viv" compare "$model" --types q8_0,q9
 check 'no type at all' ends 2 "$viv" compare "$model" --types ''
 check 'too many types' ends 2 "$viv" compare "$model" --types "$(yes q8_0 | head -n 70 | tr '\n' ,)q8_0"
 check 'types on several machines' ends 2 "$viv" compare "$model" --types q8_0 --on l4 --on h100-sxm
-check 'a type at load is a type in a file' says '' "$viv" run shakespeare -p a -n 2 --weight-type q8_0
-check 'a type at load that is none' fails "weights cannot be made of type 'q9'" "$viv" run shakespeare -p a --weight-type q9
-check 'a type at load and a budget' fails 'without --weight-type' "$viv" run shakespeare -p a --weight-type q8_0 --memory 500MiB
+check 'a type at load is a type in a file' says '' "$viv" run llm -p a -n 2 --weight-type q8_0
+check 'a type at load that is none' fails "weights cannot be made of type 'q9'" "$viv" run llm -p a --weight-type q9
+check 'a type at load and a budget' fails 'without --weight-type' "$viv" run llm -p a --weight-type q8_0 --memory 500MiB
 
 # --- prompts -----------------------------------------------------------------------------------------------------
-check 'a prompt has answers in a block of its own' compare 'To be, or' shakespeare "$model" -p 'To be, or' -n 8
+check 'a prompt has answers in a block of its own' compare 'To be, or' llm "$model" -p 'To be, or' -n 8
 same_as_run() {
-    "$viv" run shakespeare -p 'To be, or' -n 8 --temp 0 --no-echo </dev/null 2>/dev/null | tr -d '\n' >"$work/a"
-    ends 0 "$viv" compare --on l4 shakespeare -p 'To be, or' -n 8 --csv && tr -d '\r\n' <"$work/out" >"$work/b" &&
+    "$viv" run llm -p 'To be, or' -n 8 --temp 0 --no-echo </dev/null 2>/dev/null | tr -d '\n' >"$work/a"
+    ends 0 "$viv" compare --on l4 llm -p 'To be, or' -n 8 --csv && tr -d '\r\n' <"$work/out" >"$work/b" &&
         [ -s "$work/a" ] && grep -qF -- "$(cat "$work/a")" "$work/b"
 }
 check 'the answer is that of viv run' same_as_run
@@ -64,8 +64,8 @@ numbers() {
 }
 check 'a text has perplexity, bits per byte, and divergence from the first' numbers
 check 'a text comes from standard input' ends 1 "$viv" compare --on l4 "$model" --file -
-check 'other vocabularies are not diverged' compare 'shakespeare: the vocabularies differ: quality has 311 tokens, shakespeare has 1024' \
-    "$model" shakespeare --file "$text"
+check 'other vocabularies are not diverged' compare 'llm: the vocabularies differ: quality has 311 tokens, llm has 2048' \
+    "$model" llm --file "$text"
 no_first() {
     ends 0 "$viv" compare --on l4 "$golden/bert-old" "$model" --file "$text" --json && is perplexity 1 null && begins perplexity 2 1729. && is kl 2 null &&
         grep -q '"kl": "the first model has no probabilities of the text to compare with"' "$work/out"
@@ -97,8 +97,8 @@ none() {
 }
 turns() {
     printf 'Hello\n' | "$viv" chat "$golden/chat" --temp 0 -n 12 2>/dev/null >"$work/a"
-    ends 0 "$viv" compare --on l4 "$golden/chat" shakespeare -p Hello -n 12 --chat && [ -s "$work/a" ] &&
-        grep -qF -- "$(cat "$work/a")" "$work/out" && grep -q '^shakespeare: .*chat template' "$work/out"
+    ends 0 "$viv" compare --on l4 "$golden/chat" llm -p Hello -n 12 --chat && [ -s "$work/a" ] &&
+        grep -qF -- "$(cat "$work/a")" "$work/out" && grep -q '^llm: .*chat template' "$work/out"
 }
 check 'prompts are turns of each model as viv chat has them, if it has a template' turns
 check 'that none can is a failure, after what the specs say' none

@@ -32,17 +32,17 @@ if command -v bash >/dev/null; then
     check 'bash: verbs' offers 'render|replay|rerank' re
     check 'options' offers "--template|--template-name|--temp" chat --temp
     check 'of the verb alone' offers '' tokenize --temp
-    check 'the words of a choice' offers 'exact' run shakespeare --kernels ex
-    check 'behind =' offers 'exact' run shakespeare --kernels = ex
+    check 'the words of a choice' offers 'exact' run llm --kernels ex
+    check 'behind =' offers 'exact' run llm --kernels = ex
     check 'all behind = alone' offers 'auto|f32' run --activations =
-    check 'files where an option takes one' offers 'a dir|a text' run shakespeare --file a
-    check 'by its letter' offers 'other' run shakespeare -f oth
+    check 'files where an option takes one' offers 'a dir|a text' run llm --file a
+    check 'by its letter' offers 'other' run llm -f oth
     check 'directories where it takes these' offers 'a dir' run --plugin-path a
-    check 'nothing where it takes a number' offers '' run shakespeare -n ''
-    check 'names of specs' has 'shakespeare' run shakes
+    check 'nothing where it takes a number' offers '' run llm -n ''
+    check 'names of specs' has 'llm' run ll
     check 'and files' has 'a text' inspect ''
     check 'actions' offers 'check' spec ch
-    check 'and then models' has 'shakespeare' spec check shake
+    check 'and then models' has 'llm' spec check ll
     check 'verbs of help' offers 'render|replay|rerank' help re
     aliases() { completes run --n-p && ! grep -q n-predict "$work/out"; }
     check 'no alias' aliases

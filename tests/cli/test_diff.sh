@@ -37,7 +37,7 @@ if "$viv" version -v | grep -q 'features:.*avx2'; then
 fi
 check 'an adapter of scale 0 changes nothing' agree "$model" --on-b "lora=$golden/lora-two/a:0"
 check 'types set the tolerance' says 'tolerance 0.05' "$viv" diff "$golden/llama-q8_0-gguf/model.gguf" --on-b kernels=generic
-check 'to which a text is no bar' agree shakespeare --on-b kernels=generic -p 'To be, or'
+check 'to which a text is no bar' agree llm --on-b kernels=generic -p 'To be, or'
 
 # --- what parts ----------------------------------------------------------------------------------------------------
 # broken MODEL TENSOR: a copy in $work/broken, one number of this tensor another

@@ -43,7 +43,7 @@ check 'a spec names it' says '"draft":{' "$viv" run "$work/specs/ngrams.yaml" -p
 check 'also by a path relative to the spec' says '"draft":{' "$viv" run "$work/specs/model.yaml" -p Hello -n 4 --json
 check 'an option says that there is none' says '"draft":null' "$viv" run "$work/specs/model.yaml" -p Hello -n 4 --json --draft none
 
-check 'another vocabulary is refused by its first token that differs' fails "the draft shakespeare: its token 0 is '" "$viv" run "$chat" -p Hello --draft shakespeare
+check 'another vocabulary is refused by its first token that differs' fails "the draft llm: its token 0 is '" "$viv" run "$chat" -p Hello --draft llm
 check 'a model that is not there is named' fails "the draft $work/nothing: " "$viv" run "$chat" -p Hello --draft "$work/nothing"
 check 'an encoder drafts nothing' fails 'needs the logits of next tokens' "$viv" run "$chat" -p Hello --draft "$source/tests/golden/bert"
 check 'traces are of the text alone' ends 2 "$viv" run "$chat" -p Hello --draft ngram --trace-experts "$work/trace"

@@ -146,7 +146,7 @@ check 'an encoder writes no text' fails 'viv embed' "$viv" run "$embedder" -p x
 check 'an encoder has no logits' fails 'vectors of texts (viv embed)' "$viv" logits "$embedder" --tokens 1,2
 check 'a classifier has none either' fails 'scores of a classifier' "$viv" logits "$classifier" --tokens 1,2
 check 'an encoder answers no prompt to measure' fails 'vectors of texts (viv embed)' "$viv" bench "$embedder"
-check 'a decoder makes no vectors' fails 'logits of a next token (viv run)' "$viv" embed shakespeare x
+check 'a decoder makes no vectors' fails 'logits of a next token (viv run)' "$viv" embed llm x
 check 'an embedder has no labels' fails 'vectors of texts (viv embed)' "$viv" classify "$embedder" x
 check 'a classifier makes no vectors' fails 'viv classify' "$viv" embed "$classifier" x
 check 'texts come in one way' ends 2 "$viv" embed "$embedder" a --file x

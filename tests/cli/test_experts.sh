@@ -38,7 +38,7 @@ check 'viv experts counts the same' agree
 
 cp "$work/trace" "$work/a"
 untouched() { cmp "$work/trace" "$work/a" && [ "$(ls "$work"/trace*)" = "$work/trace" ]; }
-check 'a dense model has none' fails 'no experts whose work could be traced' "$viv" run shakespeare -p A -n 1 --trace-experts "$work/trace"
+check 'a dense model has none' fails 'no experts whose work could be traced' "$viv" run llm -p A -n 1 --trace-experts "$work/trace"
 check 'and the file stays' untouched
 truncate -s 100000 "$sparse/model.safetensors"
 check 'a model that is cut short fails' fails 'model.safetensors' \
@@ -88,6 +88,6 @@ drawn() { ends 0 "$viv" experts "$sparse" "$work/text" --svg "$work/x.svg" --pro
 check 'and drawn' drawn
 check 'the profile is read again' answer -q --expert-memory 120K --expert-profile "$work/x.json"
 check 'a profile alone is of no use' fails 'with --expert-memory only' "$viv" run "$sparse" -p A --expert-profile "$work/x.json"
-check 'a dense model has no experts' fails 'has no experts' "$viv" experts shakespeare "$work/text"
+check 'a dense model has no experts' fails 'has no experts' "$viv" experts llm "$work/text"
 
 finish

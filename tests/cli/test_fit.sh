@@ -59,24 +59,24 @@ check 'nor looked at' fails 'cannot be cached as q4_0' "$viv" inspect "$small" -
 counted() { ends 0 "$viv" inspect llama-3.2-1b --json --cache-type q8_0 && is cache_bytes_per_token 17408; }
 check 'bytes of a token' counted
 near() {
-    ends 0 "$viv" diverge shakespeare shakespeare --tokens 5,6,7,8,9,10,11,12,13,14,15,16 --on-reference cache-type=f32 \
+    ends 0 "$viv" diverge llm llm --tokens 5,6,7,8,9,10,11,12,13,14,15,16 --on-reference cache-type=f32 \
         --on-model cache-type=bf16 --json && is same_top 1.0 && [ "$(figure mean)" != 0.0 ]
 }
 check 'two caches of one model diverge a little' near
-check 'options of one model are checked' ends 2 "$viv" diverge shakespeare shakespeare --tokens 5,6 --on-model cache-type=q5
+check 'options of one model are checked' ends 2 "$viv" diverge llm llm --tokens 5,6 --on-model cache-type=q5
 
 # --- a budget ----------------------------------------------------------------------------------------------------
-within() { ends 0 "$viv" run shakespeare -p To -n 4 "$@"; }
+within() { ends 0 "$viv" run llm -p To -n 4 "$@"; }
 roomy() { within --memory 500MiB && grep -q 'within 500 MiB: context of 512 tokens, KV cache of f16, steps of 512 tokens' "$work/err"; }
 check 'what fits is left as it is' roomy
 # the smallest budget, as the error says, does; then steps are short, and the cache is small
 tight() {
-    fails 'the smallest budget that fits is' "$viv" run shakespeare -p To -n 4 --memory 5MiB || return 1
+    fails 'the smallest budget that fits is' "$viv" run llm -p To -n 4 --memory 5MiB || return 1
     least=$(sed 's/.*fits is \([0-9]*\) MiB.*/\1/' "$work/err")
     within --memory "${least}MiB" && grep -q "within $least.*MiB: weights of [0-9.]* bits on average, context of" "$work/err" && grep -q 'steps of' "$work/err"
 }
 check 'the smallest budget that is named holds a model' tight
-check 'a smaller one does not' fails 'the smallest budget that fits is' "$viv" run shakespeare -p To -n 4 --memory "$((least - 1))MiB"
+check 'a smaller one does not' fails 'the smallest budget that fits is' "$viv" run llm -p To -n 4 --memory "$((least - 1))MiB"
 # between the least context and the usual one, memory goes to the context, not to weights made anew in the type they have
 grows() {
     for kib in $(seq 7200 20 7600); do
@@ -85,8 +85,8 @@ grows() {
     done
 }
 check 'what weights do not need, the context gets' grows
-check 'a context that is asked for is kept' says '' "$viv" run shakespeare -p To -n 4 -c 64 --memory 500MiB
-check 'more than there is' fails 'more than this machine has' "$viv" run shakespeare -p To --memory 900TiB
-check 'a budget of nothing' ends 2 "$viv" run shakespeare -p To --memory 0
-check 'a negative budget' ends 2 "$viv" chat shakespeare --memory -5M
+check 'a context that is asked for is kept' says '' "$viv" run llm -p To -n 4 -c 64 --memory 500MiB
+check 'more than there is' fails 'more than this machine has' "$viv" run llm -p To --memory 900TiB
+check 'a budget of nothing' ends 2 "$viv" run llm -p To --memory 0
+check 'a negative budget' ends 2 "$viv" chat llm --memory -5M
 finish

@@ -12,7 +12,7 @@ refuses() {
     grep -qF -- "$words" "$work/err" || { echo "no '$words' in:"; cat "$work/err"; return 1; }
     [ "$(wc -l <"$work/err")" -eq 1 ]
 }
-run() { "$viv" run -q shakespeare "$@" </dev/null 2>"$work/err"; }
+run() { "$viv" run -q llm "$@" </dev/null 2>"$work/err"; }
 
 # --- sharing a machine -----------------------------------------------------------------------------------------------
 run -p ROMEO: --temp 0 -n 9 >"$work/plain"
@@ -39,14 +39,14 @@ if [ "$(nice)" -lt 17 ]; then
     check 'a process can be nice' niceness 17 --nice 17
     check 'and is not less nice than it was' niceness "$(nice)" --nice 0
 fi
-check 'a share is more than nothing' refuses '--cpu-share' "$viv" run shakespeare -p A --cpu-share 0
-check 'and no more than all' refuses '--cpu-share' "$viv" run shakespeare -p A --cpu-share 101
-check 'it is a number' refuses '--cpu-share' "$viv" run shakespeare -p A --cpu-share nan
-check 'niceness has an end' refuses '--nice' "$viv" run shakespeare -p A --nice 20
+check 'a share is more than nothing' refuses '--cpu-share' "$viv" run llm -p A --cpu-share 0
+check 'and no more than all' refuses '--cpu-share' "$viv" run llm -p A --cpu-share 101
+check 'it is a number' refuses '--cpu-share' "$viv" run llm -p A --cpu-share nan
+check 'niceness has an end' refuses '--nice' "$viv" run llm -p A --nice 20
 # energy is a number, or there is a reason
 energy() {
     run -p ROMEO: -n 4 --json | tail -n 1 | grep -qE '"energy_joules":([0-9.e-]+,"energy_joules_per_token":[0-9.e-]+,"energy_reason":null|null,"energy_joules_per_token":null,"energy_reason":"[^"]+")' &&
-        "$viv" bench shakespeare --no-limits -r 1 -n 4 --json | tr -d ' \n' | grep -qE '"reason":(null|"[^"]+")'
+        "$viv" bench llm --no-limits -r 1 -n 4 --json | tr -d ' \n' | grep -qE '"reason":(null|"[^"]+")'
 }
 check 'energy is known, or it says why not' energy
 
@@ -62,27 +62,27 @@ check "transformers' names" same -p ROMEO: --temperature 0 --max_new_tokens 9 --
 check 'a text without an option' same ROMEO: --temp 0 -n 9
 stops() { run -p ROMEO: --temp 0 -n 64 --reverse-prompt merry >"$work/out" && ! grep -q merry "$work/out"; }
 check 'a reverse prompt is a text to stop at' stops
-check '_ is - in own names, too' ends 0 "$viv" run -q shakespeare -p A -n 2 --ignore_eos --no_echo
-check 'an alias is checked as the option is' refuses '--temp takes a number' "$viv" run shakespeare -p A --temperature hot
+check '_ is - in own names, too' ends 0 "$viv" run -q llm -p A -n 2 --ignore_eos --no_echo
+check 'an alias is checked as the option is' refuses '--temp takes a number' "$viv" run llm -p A --temperature hot
 check 'and not in --help' sh -c "! '$viv' run --help | grep -q n-predict"
 
 # --- what would mean something else ----------------------------------------------------------------------------------
-check 'a near miss gets the nearest name' refuses 'did you mean --temp?' "$viv" run shakespeare --tepm 0
-check 'one of an alias the name' refuses 'did you mean --temp?' "$viv" run shakespeare --temperture 0
-check 'a model goes without an option' refuses 'the model goes without an option' "$viv" run -m shakespeare -p A
-check 'or with two dashes' refuses 'the model goes without an option' "$viv" run --model shakespeare -p A
-check 'there are no layers on a GPU' refuses 'computes on the processor' "$viv" run shakespeare -ngl 99
-check 'a long name has two dashes' refuses 'two dashes when it is written out: --temp' "$viv" run shakespeare -temp 0
-check 'keys have a type by the option of both' refuses '--cache-type k=TYPE,v=TYPE' "$viv" run shakespeare --cache-type-k f16
-check 'the prompt of bench is a length' refuses '--prompt-tokens N' "$viv" bench shakespeare -p 128
-check 'written out, too' refuses '--prompt-tokens N' "$viv" bench shakespeare --prompt 128
-check 'a text of compare comes from a file' refuses '--file FILE' "$viv" compare shakespeare --text x
+check 'a near miss gets the nearest name' refuses 'did you mean --temp?' "$viv" run llm --tepm 0
+check 'one of an alias the name' refuses 'did you mean --temp?' "$viv" run llm --temperture 0
+check 'a model goes without an option' refuses 'the model goes without an option' "$viv" run -m llm -p A
+check 'or with two dashes' refuses 'the model goes without an option' "$viv" run --model llm -p A
+check 'there are no layers on a GPU' refuses 'computes on the processor' "$viv" run llm -ngl 99
+check 'a long name has two dashes' refuses 'two dashes when it is written out: --temp' "$viv" run llm -temp 0
+check 'keys have a type by the option of both' refuses '--cache-type k=TYPE,v=TYPE' "$viv" run llm --cache-type-k f16
+check 'the prompt of bench is a length' refuses '--prompt-tokens N' "$viv" bench llm -p 128
+check 'written out, too' refuses '--prompt-tokens N' "$viv" bench llm --prompt 128
+check 'a text of compare comes from a file' refuses '--file FILE' "$viv" compare llm --text x
 check 'a prompt of embed has a name' refuses '--prompt-name NAME' "$viv" embed "$golden/bert-old" --prompt query x
-check 'a model without a chat template takes no system prompt' fails 'no chat template' "$viv" run shakespeare --system x -p y
+check 'a model without a chat template takes no system prompt' fails 'no chat template' "$viv" run llm --system x -p y
 check 'chat has no prompt' refuses 'viv run' "$viv" chat "$golden/chat" -p x
 check '-t is threads everywhere' refuses '--threads takes an integer' "$viv" render -t chat.jinja data.json
-check 'one prompt is one' refuses 'one prompt is wanted' "$viv" run shakespeare A -p B
-check 'the format of an answer is free' refuses 'the form of the output' "$viv" run shakespeare -p A --format json
+check 'one prompt is one' refuses 'one prompt is wanted' "$viv" run llm A -p B
+check 'the format of an answer is free' refuses 'the form of the output' "$viv" run llm -p A --format json
 
 # --- a file argument, -o ---------------------------------------------------------------------------------------------
 quality=$golden/quality
@@ -95,12 +95,12 @@ check 'the word FILE is --file FILE' word
 check 'not both' refuses 'one text is wanted' "$viv" perplexity "$quality" "$work/text" --file "$work/text"
 check 'nor none' refuses 'one text is wanted' "$viv" diverge "$quality" "$quality"
 written() {
-    "$viv" logits shakespeare --tokens 1,2 -o "$work/x.npy" && "$viv" logits shakespeare --tokens 1,2 -o - >"$work/y.npy" && cmp "$work/x.npy" "$work/y.npy" &&
+    "$viv" logits llm --tokens 1,2 -o "$work/x.npy" && "$viv" logits llm --tokens 1,2 -o - >"$work/y.npy" && cmp "$work/x.npy" "$work/y.npy" &&
         "$viv" embed "$golden/bert-old" a -o "$work/x.npy" && "$viv" embed "$golden/bert-old" a -o - >"$work/y.npy" && cmp "$work/x.npy" "$work/y.npy" &&
-        "$viv" draw shakespeare -o "$work/x.svg" && "$viv" draw shakespeare -o - >"$work/y.svg" && cmp "$work/x.svg" "$work/y.svg"
+        "$viv" draw llm -o "$work/x.svg" && "$viv" draw llm -o - >"$work/y.svg" && cmp "$work/x.svg" "$work/y.svg"
 }
 check '-o - is standard output' written
-check 'which takes one thing' refuses 'not both' "$viv" logits shakespeare --tokens 1 -o - --json
+check 'which takes one thing' refuses 'not both' "$viv" logits llm --tokens 1 -o - --json
 
 # --- ./quickstart ----------------------------------------------------------------------------------------------------
 without_sudo() { # nobody's machine: not root, one package missing, no sudo

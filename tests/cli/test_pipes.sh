@@ -42,14 +42,14 @@ printf '{%% for m in messages %%}<{{ m.content }}>{%% endfor %%}' >"$work/chat.j
 printf '{"question": "a", "answers": ["b"]}\n' >"$work/tasks"
 head -c 400 "$text" >"$work/short"
 
-check 'run: the prompt' alike "$work/lines" "$viv" run -q shakespeare -n 5 --temp 0 -f @
+check 'run: the prompt' alike "$work/lines" "$viv" run -q llm -n 5 --temp 0 -f @
 check 'chat: the turns' alike "$work/lines" "$viv" chat "$chat" -n 5 --temp 0 -f @
 check 'chat: the template' alike "$work/chat.jinja" "$viv" chat "$chat" -n 5 --temp 0 --template @ -f "$work/lines"
 check 'render: the messages' alike "$work/messages" "$viv" render "$chat" @
 check 'render: the tools' alike "$work/tools" "$viv" render "$chat" "$work/messages" --tools @
 check 'render: the template' alike "$work/plain.jinja" "$viv" render --template @ "$work/data"
 check 'render: the data' alike "$work/data" "$viv" render --template "$work/plain.jinja" @
-check 'tokenize: the text' alike "$work/lines" "$viv" tokenize shakespeare -f @
+check 'tokenize: the text' alike "$work/lines" "$viv" tokenize llm -f @
 check 'embed: the texts' alike "$work/lines" "$viv" embed "$golden/bert-old" -f @
 check 'classify: the texts' alike "$work/lines" "$viv" classify "$golden/bert-classifier" -f @
 check 'rerank: the documents' alike "$work/lines" "$viv" rerank "$golden/xlm-roberta-reranker" query -f @
@@ -69,7 +69,7 @@ check 'the profile of experts' alike "$work/profile" \
     "$viv" run -q "$sparse" -p A -n 2 --temp 0 --expert-memory 120K --expert-profile @
 
 # --- what is refused -------------------------------------------------------------------------------------------------
-check 'an endless pipe ends at a limit' fails '/dev/zero: more than 67108864 bytes' "$viv" run shakespeare -f /dev/zero
+check 'an endless pipe ends at a limit' fails '/dev/zero: more than 67108864 bytes' "$viv" run llm -f /dev/zero
 check 'of each file' fails '/dev/zero: more than 4194304 bytes' "$viv" chat "$chat" --template /dev/zero
 check 'and so does one of tasks' fails '/dev/zero: more than' "$viv" compare "$quality" --on l4 --tasks /dev/zero
 check 'a directory is refused' fails 'expected a file or a pipe, found a directory' "$viv" render "$chat" "$work"
@@ -78,6 +78,6 @@ in_the_folder() { # no pipe of somebody else's is waited on
         fails 'expected a regular file, found a FIFO' "$viv" render "$work/model" "$work/messages"
 }
 check 'files of a checkpoint are regular files' in_the_folder
-check 'a session is a regular file' fails 'expected a regular file, found a FIFO' "$viv" run shakespeare -p A --session "$work/pipe"
+check 'a session is a regular file' fails 'expected a regular file, found a FIFO' "$viv" run llm -p A --session "$work/pipe"
 
 finish

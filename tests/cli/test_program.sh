@@ -7,12 +7,12 @@ for verb in run embed rerank classify inspect logits tokenize bench experts diff
     check "$verb has help" says "viv $verb" "$viv" $verb --help
 done
 check 'an unknown verb is wrong usage' ends 2 "$viv" rnu
-check 'an unknown option is wrong usage' ends 2 "$viv" run shakespeare --tmep 0
+check 'an unknown option is wrong usage' ends 2 "$viv" run llm --tmep 0
 check 'a missing model is wrong usage' ends 2 "$viv" run
-check 'an unknown model is named' fails "did you mean 'shakespeare'" "$viv" run shakespear -p x
+check 'an unknown model is named' fails "did you mean 'llm'" "$viv" run lllm -p x
 no_letter() { fails "'q'" "$viv" layers q && ! grep 'did you mean' "$work/err"; }
 check 'no word is near where no letter is shared' no_letter
-both() { "$viv" run shakespeare -p A -n 2 >"$work/both" 2>&1 && tail -n 1 "$work/both" | grep '^viv: '; }
+both() { "$viv" run llm -p A -n 2 >"$work/both" 2>&1 && tail -n 1 "$work/both" | grep '^viv: '; }
 check 'the closing line has its own line in a file of both' both
 check 'layers are listed' says attention "$viv" layers
 check 'plugins are listed' says llm "$viv" plugin list
@@ -46,24 +46,23 @@ alternating() { says '  12 x' "$viv" inspect gpt-oss-20b && [ "$(grep -c '^    1
 check 'its rounds stand once, also where they alternate' alternating
 check 'a model without weights cannot run' fails 'has no weights' "$viv" run llama-3.2-1b -p x
 
-# the embedded model gives transformers' text, whoever runs it and on how many threads
-sed -n 's/^ "text": "\(.*\)"$/\1/p' "$source/tests/golden/shakespeare-greedy.json" >"$work/escaped"
-printf "$(sed 's/%/%%/g' "$work/escaped")" >"$work/expected"
-for how in '--scheduler serial' '--threads 1' '--threads 2' '--threads 3'; do
+# one text, whoever runs it and on how many threads
+"$viv" run llm -p ROMEO: --temp 0 -n 64 --no-echo -q --threads 1 >"$work/expected" 2>"$work/err"
+for how in '--scheduler serial' '--threads 2' '--threads 3'; do
     # shellcheck disable=SC2086 # two words
-    greedy() { ends 0 "$viv" run shakespeare -p ROMEO: --temp 0 -n 64 --no-echo -q $how && cmp "$work/out" "$work/expected"; }
-    check "the embedded model is transformers' ($how)" greedy
+    greedy() { ends 0 "$viv" run llm -p ROMEO: --temp 0 -n 64 --no-echo -q $how && cmp "$work/out" "$work/expected"; }
+    check "the text is the same ($how)" greedy
 done
-seeded() { "$viv" run shakespeare -p KING -n 60 --seed 5 --temp 1 -q --threads "$1" </dev/null; }
+seeded() { "$viv" run llm -p KING -n 60 --seed 5 --temp 1 -q --threads "$1" </dev/null; }
 same_seed() { seeded 1 >"$work/a" && seeded 2 >"$work/b" && cmp "$work/a" "$work/b"; }
 check 'a seed gives one text' same_seed
-check 'a stop string ends the answer' ends 0 "$viv" run shakespeare -p ROMEO: --temp 0 -n 64 --stop merry -q
-check 'and is not printed' sh -c "! grep -q merry '$work/out'"
-check 'temperature below 0 is refused' ends 2 "$viv" run shakespeare -p x --temp -1
-check 'ids come back as text' says 'To be, or' "$viv" tokenize shakespeare --decode "$("$viv" tokenize shakespeare 'To be, or' --json | tr -dc '0-9,')"
+check 'a stop string ends the answer' ends 0 "$viv" run llm -p ROMEO: --temp 0 -n 64 --stop bitter -q
+check 'and is not printed' sh -c "! grep -q bitter '$work/out'"
+check 'temperature below 0 is refused' ends 2 "$viv" run llm -p x --temp -1
+check 'ids come back as text' says 'To be, or' "$viv" tokenize llm --decode "$("$viv" tokenize llm 'To be, or' --json | tr -dc '0-9,')"
 
 logits() {
-    ends 0 "$viv" logits shakespeare --tokens 1,2,3 -o "$work/x.npy" && [ "$(wc -c <"$work/x.npy")" -eq $((128 + 3 * 1024 * 4)) ]
+    ends 0 "$viv" logits llm --tokens 1,2,3 -o "$work/x.npy" && [ "$(wc -c <"$work/x.npy")" -eq $((128 + 3 * 2048 * 4)) ]
 }
 check 'logits are a .npy file of the right size' logits
 two_texts() {
@@ -72,7 +71,7 @@ two_texts() {
 }
 check 'a model with an encoder has logits for what it writes' two_texts
 check 'which begins with a token of its own' says '"token":0' sh -c "'$viv' logits '$source/tests/golden/t5' --tokens 3 --json | tr -d ' \n'"
-check 'tokens of the decoder need one' fails 'has no encoder' "$viv" logits shakespeare --tokens 1 --decoder-tokens 1
+check 'tokens of the decoder need one' fails 'has no encoder' "$viv" logits llm --tokens 1 --decoder-tokens 1
 check 'both stacks are shown' says 'encoder.layers.0.attention' "$viv" inspect flan-t5-small --json
 check 'and counted' says 76961152 "$viv" inspect flan-t5-small
 check 'an encoder is benched' says decode "$viv" bench "$source/tests/golden/t5" --prompt-tokens 20 -n 5 -r 1 --no-limits
@@ -84,8 +83,8 @@ shared() { one=$(per_token 1) && four=$(per_token 4) && [ "$four" -gt $((one / 4
 check 'which share the reading of weights' shared
 check 'more than a step takes, too' says 'sequences together' "$viv" bench "$source/tests/golden/llama-gqa" --prompt-tokens 2 -n 2 -r 1 --no-limits --sequences 700
 check 'but makes no vectors of texts' fails 'viv run' "$viv" embed "$source/tests/golden/t5" --tokens 3,4
-check 'a token beyond the vocabulary is refused' fails 1024 "$viv" logits shakespeare --tokens 1024
-check 'an unwritable place is refused' fails /no/such "$viv" logits shakespeare --tokens 1 -o /no/such/x.npy
+check 'a token beyond the vocabulary is refused' fails 2048 "$viv" logits llm --tokens 2048
+check 'an unwritable place is refused' fails /no/such "$viv" logits llm --tokens 1 -o /no/such/x.npy
 
 tiny=$source/tests/golden/llama-gqa adapter=$source/tests/golden/lora-two
 adapted() { "$viv" logits "$tiny" --tokens 5,6,7 -o "$work/y.npy" "$@" && cmp -s "$work/y.npy" "$work/base.npy"; }

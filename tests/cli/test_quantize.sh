@@ -4,7 +4,7 @@ set -u
 . "${VIV_SOURCE:-.}/tests/cli/checks.sh"
 
 golden=$source/tests/golden
-shakespeare=$source/specs/embedded/shakespeare.gguf experts=$golden/mixtral-gguf/model.gguf
+llm=$source/specs/embedded/llm.gguf experts=$golden/mixtral-gguf/model.gguf
 blocks=$golden/llama-blocks-gguf/model.gguf
 quantize() { "$viv" quantize "$@"; }
 head -c 1500 "$golden/quality/text.txt" >"$work/text"
@@ -21,32 +21,32 @@ planned() { # TENSOR TYPE
 }
 
 # --- a mix -----------------------------------------------------------------------------------------------------------
-check 'names of types have large or small letters' ends 0 "$viv" quantize shakespeare --type Q4_K_M --dry-run
-check 'a model is quantized' says '1.28 MiB, 6.14 bits per weight' "$viv" quantize shakespeare --type q4_k_m -o "$work/m.gguf"
+check 'names of types have large or small letters' ends 0 "$viv" quantize llm --type Q4_K_M --dry-run
+check 'a model is quantized' says '1.94 MiB, 5.92 bits per weight' "$viv" quantize llm --type q4_k_m -o "$work/m.gguf"
 check 'and runs' says 'ROMEO:' "$viv" run "$work/m.gguf" -q -p ROMEO: -n 3 --temp 0
 check 'its metadata says what it is' sh -c "'$viv' inspect '$work/m.gguf' --json | grep -q '\"q5_0\"'"
 measured() {
-    ends 0 "$viv" quantize shakespeare --type q8_0 -o "$work/v.gguf" --verify "$work/text" --json && below kl 0.002 && below bits_per_weight 8.6
+    ends 0 "$viv" quantize llm --type q8_0 -o "$work/v.gguf" --verify "$work/text" --json && below kl 0.002 && below bits_per_weight 8.6
 }
 check 'its quality is measured' measured
 threads() {
-    quantize shakespeare --type q4_k_s -o "$work/one.gguf" --threads 1 && quantize shakespeare --type q4_k_s -o "$work/three.gguf" --threads 3 &&
+    quantize llm --type q4_k_s -o "$work/one.gguf" --threads 1 && quantize llm --type q4_k_s -o "$work/three.gguf" --threads 3 &&
         cmp "$work/one.gguf" "$work/three.gguf"
 }
 check 'threads change nothing' threads
 kernels() {
-    VIV_CPU=generic quantize shakespeare --type iq4_xs -o "$work/generic.gguf" && quantize shakespeare --type iq4_xs -o "$work/fast.gguf" &&
+    VIV_CPU=generic quantize llm --type iq4_xs -o "$work/generic.gguf" && quantize llm --type iq4_xs -o "$work/fast.gguf" &&
         cmp "$work/generic.gguf" "$work/fast.gguf"
 }
 check 'nor does the processor' kernels
 again() {
-    quantize shakespeare --type q4_0 -o "$work/first.gguf" && quantize "$work/first.gguf" --type q4_0 -o "$work/second.gguf" 2>"$work/err" &&
+    quantize llm --type q4_0 -o "$work/first.gguf" && quantize "$work/first.gguf" --type q4_0 -o "$work/second.gguf" 2>"$work/err" &&
         cmp "$work/first.gguf" "$work/second.gguf" && ! grep -q already "$work/err"
 }
 check 'what has its type is copied' again
 f32() {
-    quantize shakespeare --type f32 -o "$work/f32.gguf" &&
-        says 'same bytes' sh -c "'$viv' logits shakespeare --tokens 5,6,7 -o '$work/a.npy' && '$viv' logits '$work/f32.gguf' --tokens 5,6,7 -o '$work/b.npy' --cache-type f16 &&
+    quantize llm --type f32 -o "$work/f32.gguf" &&
+        says 'same bytes' sh -c "'$viv' logits llm --tokens 5,6,7 --activations f32 -o '$work/a.npy' && '$viv' logits '$work/f32.gguf' --tokens 5,6,7 -o '$work/b.npy' --activations f32 --cache-type f16 &&
             cmp '$work/a.npy' '$work/b.npy' && echo same bytes"
 }
 check 'in f32 nothing is lost' f32
@@ -70,56 +70,56 @@ routed() {
     ends 0 "$viv" quantize "$experts" --type q4_0 --dry-run --json && planned blk.0.ffn_gate_inp.weight f32 && planned blk.0.ffn_up_exps.weight f16
 }
 check 'routers stay as they are' routed
-nothing() { ends 0 "$viv" quantize shakespeare --type q4_0 -o "$work/dry.gguf" --dry-run && [ ! -e "$work/dry.gguf" ]; }
+nothing() { ends 0 "$viv" quantize llm --type q4_0 -o "$work/dry.gguf" --dry-run && [ ! -e "$work/dry.gguf" ]; }
 check 'a dry run writes nothing' nothing
-check 'a type is wanted' ends 2 "$viv" quantize shakespeare
-check 'one that there is' ends 2 "$viv" quantize shakespeare --type q8_9
-check 'a rule has a pattern and a type' fails 'expected PATTERN=TYPE' "$viv" quantize shakespeare --type q4_0 --rule output.weight
-check 'and a type that can be written' fails "did you mean 'q6_k'?" "$viv" quantize shakespeare --type q4_0 --rule '*=q6_x'
+check 'a type is wanted' ends 2 "$viv" quantize llm
+check 'one that there is' ends 2 "$viv" quantize llm --type q8_9
+check 'a rule has a pattern and a type' fails 'expected PATTERN=TYPE' "$viv" quantize llm --type q4_0 --rule output.weight
+check 'and a type that can be written' fails "did you mean 'q6_k'?" "$viv" quantize llm --type q4_0 --rule '*=q6_x'
 check 'a rule that names nothing is refused' fails "the nearest names are 'blk.0.ffn_down.weight'" \
     "$viv" quantize "$blocks" --type q4_0 --rule 'blk.0.ffn_dwn.weight=q8_0'
 check 'so is one that names vectors alone' fails 'stays as it is' "$viv" quantize "$blocks" --type q4_0 --rule 'output_norm*=q8_0'
-check 'q2_k_s needs a matrix' fails 'viv calibrate' "$viv" quantize shakespeare --type q2_k_s
+check 'q2_k_s needs a matrix' fails 'viv calibrate' "$viv" quantize llm --type q2_k_s
 
 # --- the file --------------------------------------------------------------------------------------------------------
 echo old >"$work/old"
 kept() { [ "$(cat "$work/old")" = old ] && [ "$(find "$work" -name 'old.*' | wc -l)" -eq 0 ]; }
-exists() { fails 'give --force' "$viv" quantize shakespeare --type q4_0 -o "$work/old" && kept; }
+exists() { fails 'give --force' "$viv" quantize llm --type q4_0 -o "$work/old" && kept; }
 check 'a file that exists is kept' exists
-full() { limits='trap "" XFSZ; ulimit -f 200'; fails 'File too large' "$viv" quantize shakespeare --type q8_0 -o "$work/old" --force; status=$?; limits=:; [ "$status" -eq 0 ] && kept; }
+full() { limits='trap "" XFSZ; ulimit -f 200'; fails 'File too large' "$viv" quantize llm --type q8_0 -o "$work/old" --force; status=$?; limits=:; [ "$status" -eq 0 ] && kept; }
 check 'also if the disk is full' full
-cp "$shakespeare" "$work/own.gguf"
-own() { fails 'is read as well' "$viv" quantize "$work/own.gguf" --type q4_0 -o "$work/own.gguf" --force && cmp "$shakespeare" "$work/own.gguf"; }
+cp "$llm" "$work/own.gguf"
+own() { fails 'is read as well' "$viv" quantize "$work/own.gguf" --type q4_0 -o "$work/own.gguf" --force && cmp "$llm" "$work/own.gguf"; }
 check 'the source is not written to' own
 link() { ln "$work/own.gguf" "$work/link.gguf" && fails 'is read as well' "$viv" quantize "$work/own.gguf" --type q4_0 -o "$work/link.gguf" --force; }
 check 'nor by another name' link
-replaced() { ends 0 "$viv" quantize shakespeare --type q4_0 -o "$work/old" --force && [ "$(head -c 4 "$work/old")" = GGUF ]; }
+replaced() { ends 0 "$viv" quantize llm --type q4_0 -o "$work/old" --force && [ "$(head -c 4 "$work/old")" = GGUF ]; }
 check '--force replaces a file' replaced
-named() { (cd "$work" && "$viv" quantize "$shakespeare" --type q4_0 >out) && [ -f "$work/shakespeare-q4_0.gguf" ]; }
+named() { (cd "$work" && "$viv" quantize "$llm" --type q4_0 >out) && [ -f "$work/llm-q4_0.gguf" ]; }
 case $viv in /*) check 'a file has a name without --output' named ;; esac
 # a weight in the middle of the last matrix
 damaged() {
-    "$viv" quantize shakespeare --type f32 -o "$work/nan.gguf" --force >"$work/out" &&
+    "$viv" quantize llm --type f32 -o "$work/nan.gguf" --force >"$work/out" &&
         printf '\000\000\300\177' | dd of="$work/nan.gguf" bs=1 seek=$(($(wc -c <"$work/nan.gguf") - 100000)) conv=notrunc 2>"$work/err" &&
         fails 'is nan: the file is damaged' "$viv" quantize "$work/nan.gguf" --type q8_0 -o "$work/never.gguf" && [ ! -e "$work/never.gguf" ]
 }
 check 'a weight that is no number is named' damaged
-check 'a model goes to a file' fails 'written to a file' "$viv" quantize shakespeare --type q4_0 -o -
+check 'a model goes to a file' fails 'written to a file' "$viv" quantize llm --type q4_0 -o -
 
 # --- importance ------------------------------------------------------------------------------------------------------
-check 'a text gives an importance matrix' says '36 of 36 were seen' "$viv" calibrate shakespeare "$work/text" -o "$work/imatrix.gguf"
-used() { ends 0 "$viv" quantize shakespeare --type q4_0 --imatrix "$work/imatrix.gguf" -o "$work/i.gguf" -v && grep -q 'q4_0, by importance' "$work/err"; }
+check 'a text gives an importance matrix' says '43 of 43 were seen' "$viv" calibrate llm "$work/text" -o "$work/imatrix.gguf"
+used() { ends 0 "$viv" quantize llm --type q4_0 --imatrix "$work/imatrix.gguf" -o "$work/i.gguf" -v && grep -q 'q4_0, by importance' "$work/err"; }
 check 'it is used' used
 differs() { ! cmp -s "$work/i.gguf" "$work/first.gguf"; }
 check 'and changes the weights' differs
 check 'that of another model is refused' fails 'of another model: ' "$viv" quantize "$blocks" --type q4_0 --imatrix "$work/imatrix.gguf" -o "$work/x.gguf"
-check 'a model is no matrix' fails 'this is a model, not an importance matrix' "$viv" quantize shakespeare --type q4_0 --imatrix "$shakespeare" -o "$work/x.gguf"
-check 'nor is a text' fails 'no importance matrix' "$viv" quantize shakespeare --type q4_0 --imatrix "$work/text" -o "$work/x.gguf"
-check 'a matrix that exists is kept' fails 'give --force' "$viv" calibrate shakespeare "$work/text" -o "$work/imatrix.gguf"
+check 'a model is no matrix' fails 'this is a model, not an importance matrix' "$viv" quantize llm --type q4_0 --imatrix "$llm" -o "$work/x.gguf"
+check 'nor is a text' fails 'no importance matrix' "$viv" quantize llm --type q4_0 --imatrix "$work/text" -o "$work/x.gguf"
+check 'a matrix that exists is kept' fails 'give --force' "$viv" calibrate llm "$work/text" -o "$work/imatrix.gguf"
 check 'names of Hugging Face are refused' fails 'calibrate the GGUF file' "$viv" calibrate "$golden/quality" "$work/text" -o "$work/x.gguf"
-check 'one text is wanted' ends 2 "$viv" calibrate shakespeare
+check 'one text is wanted' ends 2 "$viv" calibrate llm
 # --- what is read is never replaced -------------------------------------------------------------------------------
-cp "$shakespeare" "$work/model.gguf"
+cp "$llm" "$work/model.gguf"
 check 'calibrate keeps its model' fails 'is read as well' "$viv" calibrate "$work/model.gguf" "$work/text" -o "$work/model.gguf" --force
 check 'calibrate keeps its text' fails 'is read as well' "$viv" calibrate "$work/model.gguf" "$work/text" -o "$work/text" --force
 check 'quantize keeps the text of --verify' fails 'is read as well' "$viv" quantize "$work/model.gguf" --type q8_0 --verify "$work/text" \

@@ -88,9 +88,9 @@ check 'where a device is' fails 'found a device' "$viv" run "$chat" -p x --sessi
 check 'by a model with an encoder' fails 'has an encoder' "$viv" run "$source/tests/golden/t5" -p x --session "$work/t"
 
 full() { # the session of before survives, and the reason is the disk's
-    ends 0 "$viv" run shakespeare -p ROMEO: -n 3 --session "$work/full" && cp "$work/full" "$work/full.was" || return 1
+    ends 0 "$viv" run llm -p ROMEO: -n 3 --session "$work/full" && cp "$work/full" "$work/full.was" || return 1
     limits='trap "" XFSZ; ulimit -f 1'
-    ends 1 "$viv" run shakespeare -n 40 --session "$work/full"
+    ends 1 "$viv" run llm -n 40 --session "$work/full"
     status=$?
     limits=:
     [ "$status" -eq 0 ] && grep -q 'File too large' "$work/err" && cmp "$work/full" "$work/full.was" && [ "$(find "$work" -name 'full.*' | wc -l)" -eq 1 ]

@@ -5,7 +5,7 @@
 
 own=$XDG_CONFIG_HOME/vivarium
 mkdir -p "$own/specs"
-printf 'viv: 1\nuse: shakespeare\nsampling: {temperature: 0, max_tokens: 3}\nthreads: 1\ncontext: 40\n' >"$own/specs/brief.yaml"
+printf 'viv: 1\nuse: llm\nsampling: {temperature: 0, max_tokens: 3}\nthreads: 1\ncontext: 40\n' >"$own/specs/brief.yaml"
 answers() { # TOKENS ARGUMENT...: run answers with so many tokens
     tokens=$1
     shift
@@ -18,22 +18,22 @@ check 'and the length of its answers' answers 3 brief -p ROMEO:
 check 'an option goes before' answers 2 brief -p ROMEO: -n 2
 check 'no limit is an option, too' answers 5 brief -p ROMEO: -n 5
 printf 'viv: 1\nsampling: {max_tokens: 4, seed: 7}\n' >"$own/defaults.yaml"
-check 'defaults.yaml counts where a spec says nothing' answers 4 shakespeare -p ROMEO:
+check 'defaults.yaml counts where a spec says nothing' answers 4 llm -p ROMEO:
 check 'and a spec goes before it' answers 3 brief -p ROMEO:
-same() { "$viv" run shakespeare -p ROMEO: --no-echo -q >"$work/a" && "$viv" run shakespeare -p ROMEO: --no-echo -q >"$work/b" && cmp "$work/a" "$work/b"; }
+same() { "$viv" run llm -p ROMEO: --no-echo -q >"$work/a" && "$viv" run llm -p ROMEO: --no-echo -q >"$work/b" && cmp "$work/a" "$work/b"; }
 check 'a seed that is set makes runs the same' same
 printf 'viv: 1\nthreads: none\n' >"$own/defaults.yaml"
-check 'a mistake there is named with its place' fails "defaults.yaml:2:10: 'threads': expected a whole number from 0 to 1024, found none" "$viv" run shakespeare -p x
+check 'a mistake there is named with its place' fails "defaults.yaml:2:10: 'threads': expected a whole number from 0 to 1024, found none" "$viv" run llm -p x
 printf '# viv: 1\n\n# threads: 2\n' >"$own/defaults.yaml"
-check 'one where everything is commented out sets nothing' answers 2 shakespeare -p ROMEO: -n 2
+check 'one where everything is commented out sets nothing' answers 2 llm -p ROMEO: -n 2
 rm "$own/defaults.yaml"
 
-printf 'viv: 1\nuse: shakespeare\nsampling: {temperature: 0, max_tokens: 6}\n' >"$own/specs/shakespeare.yaml"
-check 'a spec of the same name uses the one that it hides' answers 6 shakespeare -p ROMEO:
-check 'also by the name that lists show' ends 0 "$viv" inspect embedded/shakespeare
-printf 'viv: 1\nuse: embedded/shakespeare\nsampling: {max_tokens: 7}\n' >"$own/specs/seven.yaml"
+printf 'viv: 1\nuse: llm\nsampling: {temperature: 0, max_tokens: 6}\n' >"$own/specs/llm.yaml"
+check 'a spec of the same name uses the one that it hides' answers 6 llm -p ROMEO:
+check 'also by the name that lists show' ends 0 "$viv" inspect embedded/llm
+printf 'viv: 1\nuse: embedded/llm\nsampling: {max_tokens: 7}\n' >"$own/specs/seven.yaml"
 check 'and so does use' answers 7 seven -p ROMEO:
-rm "$own/specs/shakespeare.yaml"
+rm "$own/specs/llm.yaml"
 
 chat=$source/tests/golden/chat
 printf '{{ "SET:" }}{%% for m in messages %%}{{ m.role }}={{ m.content }};{%% endfor %%}' >"$own/specs/set.jinja"

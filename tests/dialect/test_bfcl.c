@@ -526,8 +526,7 @@ static void setup(void)
     struct error err;
     int32_t end = -1;
     ck_assert_msg(dialects_read(directories, &dialects, &err) == VIV_OK, "%s", err.text);
-    ck_assert_msg(checkpoint_open(&c, source_path("specs/embedded/shakespeare.gguf"), &err) == VIV_OK, "%s",
-                  err.text);
+    ck_assert_msg(checkpoint_open(&c, source_path("specs/embedded/llm.gguf"), &err) == VIV_OK, "%s", err.text);
     ck_assert_msg(tokenizer_open(&c, &tokenizer, &err) == VIV_OK, "%s", err.text);
     ck_assert_msg(token_trie_create(tokenizer, tokenizer_vocab_size(tokenizer), &end, 0, &trie, &err) == VIV_OK,
                   "%s", err.text);

@@ -22,12 +22,12 @@ static struct heard ask(viv_model *m, const viv_request *r)
 TEST(request__continues_a_text)
 {
     open_engine();
-    viv_model *m = open_model("shakespeare");
+    viv_model *m = open_model("llm");
     viv_request *r = request_of(m, NULL, "ROMEO:", 12);
     const struct heard h = ask(m, r);
     ck_assert_uint_eq(h.n_tokens, 12);
     ck_assert_str_eq(h.reason, "length");
-    ck_assert_str_eq(viv_model_name(m), "shakespeare");
+    ck_assert_str_eq(viv_model_name(m), "llm");
     ck_assert_uint_gt(viv_model_context(m), 100);
 
     /* and again, event by event */
@@ -54,13 +54,13 @@ END_TEST
 
 TEST(draft__changes_no_answer)
 {
-    static const char *const drafts[] = {"none", "ngram", "shakespeare"};
+    static const char *const drafts[] = {"none", "ngram", "llm"};
     struct heard first = {0};
     open_engine();
     for (size_t i = 0; i < 3; i++) {
         const viv_model_options options = {.struct_size = sizeof options, .n_threads = 1, .draft = drafts[i]};
         viv_model *m = NULL;
-        OK(viv_model_open(engine, "shakespeare", &options, &m, &err));
+        OK(viv_model_open(engine, "llm", &options, &m, &err));
         viv_request *r = request_of(m, NULL, "ROMEO:\nROMEO:", 30);
         r->draft_tokens = 3;
         viv_request_sampling(r)->temperature = 0.7F;
@@ -75,7 +75,7 @@ TEST(draft__changes_no_answer)
     }
     const viv_model_options options = {.struct_size = sizeof options, .draft = source_path("tests/golden/chat")};
     viv_model *m = NULL;
-    ck_assert_int_eq(viv_model_open(engine, "shakespeare", &options, &m, &err), VIV_EINVAL);
+    ck_assert_int_eq(viv_model_open(engine, "llm", &options, &m, &err), VIV_EINVAL);
     ck_assert_ptr_nonnull(strstr(err.text, "a draft needs the same tokens"));
     viv_engine_close(engine);
 }
@@ -84,7 +84,7 @@ END_TEST
 TEST(answer__can_be_cancelled_and_closed_early)
 {
     open_engine();
-    viv_model *m = open_model("shakespeare");
+    viv_model *m = open_model("llm");
     viv_request *r = request_of(m, NULL, "ROMEO:", 200);
     viv_answer *a = NULL;
     const viv_event *e = NULL;
@@ -115,7 +115,7 @@ END_TEST
 TEST(answers__of_one_model_may_be_read_in_any_order)
 {
     open_engine();
-    viv_model *m = open_model("shakespeare");
+    viv_model *m = open_model("llm");
     viv_request *r = request_of(m, NULL, "ROMEO:", 90);
     const struct heard alone = ask(m, r);
     viv_answer *answers[2] = {NULL, NULL};
@@ -323,8 +323,8 @@ TEST(errors__are_values)
     ck_assert_ptr_nonnull(strstr(err.text, "no-such-model"));
     ck_assert_int_eq(viv_model_open(engine, "no-such-model", NULL, &m, NULL), VIV_ENOTFOUND);
     const viv_model_options strange = {.struct_size = sizeof strange, .cache_type = "f8"};
-    ck_assert_int_eq(viv_model_open(engine, "shakespeare", &strange, &m, &err), VIV_EINVAL);
-    m = open_model("shakespeare");
+    ck_assert_int_eq(viv_model_open(engine, "llm", &strange, &m, &err), VIV_EINVAL);
+    m = open_model("llm");
     OK(viv_request_create(m, &r, &err));
     ck_assert_int_eq(viv_request_add_part(r, VIV_PART_TEXT, "a", 1, NULL, &err), VIV_EINVAL);
     struct heard h = {0};

@@ -95,7 +95,7 @@ TEST(requests__of_many_threads_are_answered_as_alone)
 {
     pthread_t threads[N_THREADS];
     open_engine();
-    models[0] = open_model_on("shakespeare", 2);
+    models[0] = open_model_on("llm", 2);
     models[1] = open_model(source_path("tests/golden/chat"));
     for (int m = 0; m < 2; m++)
         for (int p = 0; p < N_PROMPTS; p++) {

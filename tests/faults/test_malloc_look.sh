@@ -11,7 +11,7 @@ walk "$viv" inspect "$tiny" --json
 walk "$viv" draw "$tiny"
 walk "$viv" compare "$tiny" --on 80GB/s,2TFLOP/s --html "$work/report.html"
 walk "$viv" diff "$tiny" "$source/tests/golden/llama-gqa-gguf/model.gguf" --tokens 1,2 --on-b rows=1 --json --threads 1 --scheduler serial
-walk "$viv" tokenize shakespeare "To be" --json
+walk "$viv" tokenize llm "To be" --json
 walk "$viv" embed "$source/tests/golden/bert-gguf/model.gguf" --tokens 5,6,7 --json --threads 1 --scheduler serial
 walk "$viv" inspect "$source/tests/golden/llama-mqa-tied" --lora "$source/tests/golden/lora-tied-embedding" --json
 walk "$viv" perplexity "$source/tests/golden/quality" --file "$source/tests/golden/quality/text.txt" --window 100 --threads 1 --scheduler serial --json

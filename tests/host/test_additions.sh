@@ -79,7 +79,7 @@ cd / || exit 1
 expect "the layer is listed" magnify "$work/build/viv" layers
 expect "the kernel is chosen" softer "$work/build/viv" version -v
 expect "the spec is found by name" magnify "$work/build/viv" spec expand magnified
-expect "a dense model runs without moe" . "$work/build/viv" run shakespeare -p ROMEO: -n 3 --temp 0
+expect "a dense model runs without moe" . "$work/build/viv" run llm -p ROMEO: -n 3 --temp 0
 expect "a sparse one is refused by what is missing" "there is no layer 'router'" \
     sh -c "! '$work/build/viv' logits '$source/tests/golden/mixtral' --tokens 1,2"
 

@@ -30,7 +30,7 @@ expect() {
 }
 
 speak() {
-    "$viv" run shakespeare -p ROMEO: -n 16 --temp 0 "$@"
+    "$viv" run llm -p ROMEO: -n 16 --temp 0 "$@"
 }
 
 if [ -n "${VIV-}" ]; then
@@ -47,7 +47,7 @@ else
 fi
 
 expect "the plugin is found" 0 '^llm accepted' "$viv" plugin list
-expect "the spec is found" 0 family "$viv" spec expand shakespeare
+expect "the spec is found" 0 family "$viv" spec expand llm
 expect "the embedded model speaks" 0 . speak
 
 mkdir "$work/outside" "$work/code"
@@ -100,8 +100,8 @@ else
     echo Hello >"$work/turns" # one turn: an answer of random weights may fill the context
     expect "it talks" 0 . sh -c '"$1" "$2" <"$3"' sh "$work/embed" "$chat" "$work/turns"
     echo ROMEO: >"$work/turns"
-    sh -c '"$1" shakespeare <"$2"' sh "$work/embed" "$work/turns" >"$work/theirs" 2>"$work/err"
-    "$viv" run shakespeare -p ROMEO: -n 30 --temp 0 --no-echo -q >"$work/ours" 2>/dev/null && echo >>"$work/ours"
+    sh -c '"$1" llm <"$2"' sh "$work/embed" "$work/turns" >"$work/theirs" 2>"$work/err"
+    "$viv" run llm -p ROMEO: -n 30 --temp 0 --no-echo -q >"$work/ours" 2>/dev/null && echo >>"$work/ours"
     expect "it continues a text as viv run does" 0 '' cmp "$work/ours" "$work/theirs"
 fi
 unset LD_LIBRARY_PATH VIV_PLUGIN_PATH VIV_SPEC_PATH

@@ -30,7 +30,7 @@ spec() {
 viv: 1
 family: trial
 architecture: $1
-checkpoint: $source/specs/embedded/shakespeare.gguf
+checkpoint: $source/specs/embedded/llm.gguf
 params:
   vocab_size: {gguf: rows(token_embd.weight)}
   hidden_size: {gguf: .embedding_length}
@@ -312,11 +312,11 @@ END
 
 # What needs none of it notices nothing: the plugin is not even tried.
 what=layer
-ask_other() { run run shakespeare -p ROM -n 2 --temp 0; }
+ask_other() { run run llm -p ROM -n 2 --temp 0; }
 for mistake in fails_nomem crashes thread classes_shift; do
     MISTAKE=$mistake ask_other >"$work/out" 2>&1 && passed=$((passed + 1)) && continue
     failed=$((failed + 1))
-    echo "FAIL: shakespeare beside $mistake"
+    echo "FAIL: llm beside $mistake"
     cat "$work/out"
 done
 

@@ -34,11 +34,11 @@ for plugin in "$VIV_SOURCE"/plugins/*/; do
     grep -q "#undef $left_out " "${VIV_BUILD:-.}/config.h" && continue
     expect "$(basename "$plugin") is built in" 0 "^$(basename "$plugin") accepted" plugin list
 done
-expect "other plugins are refused" 1 'has its plugins built in and loads no others' run shakespeare -p ROMEO: --plugin-path /tmp
-printf 'viv: 1\nuse: shakespeare\narchitecture: none\n' >"$work/none.yaml"
+expect "other plugins are refused" 1 'has its plugins built in and loads no others' run llm -p ROMEO: --plugin-path /tmp
+printf 'viv: 1\nuse: llm\narchitecture: none\n' >"$work/none.yaml"
 expect "an architecture that is missing is named" 1 "no plugin provides architecture 'none'.*; this viv has its plugins built in" \
     run "$work/none.yaml" -p a
-expect "a dense model answers" 0 . run shakespeare -p ROMEO: -n 16 --temp 0 -q
+expect "a dense model answers" 0 . run llm -p ROMEO: -n 16 --temp 0 -q
 expect "a routed model answers" 0 '' logits "$VIV_SOURCE/tests/golden/mixtral" --tokens 1,2,3 -o "$work/x.npy"
 if readelf -d "$viv" 2>/dev/null | grep -q NEEDED; then
     failed=$((failed + 1))

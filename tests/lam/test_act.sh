@@ -550,7 +550,7 @@ sampled() {
     fresh 'policy: {"*": allow}\nlimits: {steps: 1}\ntools: [copy, move, make_folder, delete]' </dev/null
     for f in a ab 'a b' a.tx é éa 中 中文; do : >"$work/w/$f"; done
     pictures=$(picture)
-    sed -i 's/^use: .*/use: shakespeare/; s/plan: {}/plan: {prompt: Act, max_tokens: 200}/' "$work/spec/lam.yaml"
+    sed -i 's/^use: .*/use: llm/; s/plan: {}/plan: {prompt: Act, max_tokens: 200}/' "$work/spec/lam.yaml"
     for _ in 1 2 3 4 5 6; do # each is one step, for the context of this model is short
         act --json
         got=$?
@@ -702,7 +702,7 @@ check 'a transcript of members of other kinds' lies
 bench() {
     ends 0 "$viv" bench --lam -w "$work" -r 1 --json && prints '"tool": "move"' && prints '"overhead_seconds": ' && prints '"perception": {' &&
         prints '"mask_p99": ' && [ -z "$(ls -d "$work"/viv-bench* 2>/dev/null)" ] &&
-        says 'the next action over' "$viv" bench --lam -w "$work" -r 1 && ends 2 "$viv" bench shakespeare -w "$work"
+        says 'the next action over' "$viv" bench --lam -w "$work" -r 1 && ends 2 "$viv" bench llm -w "$work"
 }
 check 'what acting costs is measured, and nothing is left' bench
 cut() { printf '{"event":"begin"}\n{"event":"st' >"$work/t" && says 'cut off' "$viv" replay "$work/t"; }

@@ -91,7 +91,7 @@ no_encoder() { # MEMORY WORDS
     ends 1 "$viv" memory search fox -w "$work/w" --spec "$work/spec/lam.yaml" && complains "$2"
 }
 check 'answers are no encoder' no_encoder 'memory: {use: script.yaml}' 'gives vectors of texts'
-check 'nor is a model that writes' no_encoder 'memory: {use: shakespeare}' 'vectors'
+check 'nor is a model that writes' no_encoder 'memory: {use: llm}' 'vectors'
 wrong() { # MEMORY WORDS
     spec "$1"
     fails "$2" "$viv" spec check "$work/spec/lam.yaml"

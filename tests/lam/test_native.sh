@@ -112,7 +112,7 @@ none() {
 check 'a model whose template has no calls cannot' none
 plain() {
     fresh '' </dev/null
-    sed -i 's/^use: .*/use: shakespeare/' "$work/spec/lam.yaml"
+    sed -i 's/^use: .*/use: llm/' "$work/spec/lam.yaml"
     acts 1 && complains 'without a chat template'
 }
 check 'nor one without a template' plain

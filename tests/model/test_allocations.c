@@ -173,9 +173,9 @@ TEST(allocations__none_where_tokens_are_bytes)
         struct error err;
         const struct model_options options = golden_options();
         viv_model *m;
-        ck_assert_msg(engine_open_model(engine, &options, "shakespeare", &m, &err) == VIV_OK, "%s", err.text);
+        ck_assert_msg(engine_open_model(engine, &options, "llm", &m, &err) == VIV_OK, "%s", err.text);
         ck_assert_msg(engine_load_model(m, &err) == VIV_OK, "%s", err.text);
-        expect_none("shakespeare", m, NULL, &ways[k]);
+        expect_none("llm", m, NULL, &ways[k]);
         model_close(m);
     }
     engine_destroy(engine);

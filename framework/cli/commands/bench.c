@@ -46,7 +46,7 @@ static const struct option table[] = {
     GRAMMAR_OPTION(OPT(grammar), "measured are its masks and its compiling alone; a tokenizer will do for MODEL"),
     {"lam", 0, OPTION_FLAG, OPT(lam),
      .help = "measure what acting costs: journal, perception of a page, masks of an action; a tokenizer will do "
-             "for MODEL, without one it is shakespeare's"},
+             "for MODEL, without one it is llm's"},
     WORKSPACE_OPTION(OPT(workspace), "with --lam, on whose file system it is measured; default: this one"),
     JSON_OPTION(OPT(json), "one object"),
     {0}};
@@ -463,7 +463,7 @@ static int bench(const struct arguments *a)
     if (options->workspace && !options->lam)
         return cli_usage_error("bench", "--workspace DIR is for --lam");
     if (options->lam)
-        return acting_bench_run(&options->common, a->n_words ? a->words[0] : "shakespeare",
+        return acting_bench_run(&options->common, a->n_words ? a->words[0] : "llm",
                                 options->workspace ? options->workspace : ".", options->repetitions, options->json);
     if (a->n_words == 0)
         return cli_usage_error("bench", "a MODEL is wanted");
@@ -494,7 +494,7 @@ const struct command command_bench = {
     .options = table,
     .defaults = &defaults,
     .options_size = sizeof(struct bench_options),
-    .examples = "viv bench shakespeare --prompt-tokens 128 -n 64\n"
+    .examples = "viv bench llm --prompt-tokens 128 -n 64\n"
                 "viv bench model.gguf --threads 2 --json\n"
                 "viv bench model.gguf --prompt-tokens 1 -r 3   # answers alone\n"
                 "viv bench model.gguf --sequences 8      # eight texts at once\n"

@@ -20,7 +20,7 @@ struct grammar_options {
     int64_t n, seed, max_tokens;
     bool lenient, json;
 };
-static const struct grammar_options defaults = {.n = 1, .seed = -1, .max_tokens = 400, .model = "shakespeare"};
+static const struct grammar_options defaults = {.n = 1, .seed = -1, .max_tokens = 400, .model = "llm"};
 
 #define OPT(field) offsetof(struct grammar_options, field)
 static const struct option table[] = {
@@ -32,7 +32,7 @@ static const struct option table[] = {
      .help = "keywords of a JSON Schema that cannot be kept are left out, and named, instead of refused"},
     FILE_OPTION(OPT(file), "of `check`: the text to try"),
     {"model", 'm', OPTION_STRING, OPT(model), "MODEL",
-     .help = "of `sample`: whose vocabulary; a tokenizer alone will do; default shakespeare"},
+     .help = "of `sample`: whose vocabulary; a tokenizer alone will do; default llm"},
     {"count", 'n', OPTION_INT, OPT(n), "N", .help = "of `sample`: how many texts; default 1", .min = 1, .max = 1e6},
     {"seed", 's', OPTION_INT, OPT(seed), "N",
      .help = "the same seed gives the same text; without it, or with -1, each run differs", .min = -1,

@@ -34,8 +34,8 @@ static void print_overview(void)
                 printf("  %-10s %s\n", commands[i]->name, commands[i]->summary);
     }
     printf("\nFirst steps:\n"
-           "  viv run shakespeare -p \"ROMEO:\" -n 100    # a small model that viv provides\n"
-           "  viv inspect shakespeare                   # what it is made of\n"
+           "  viv run llm -p \"ROMEO:\" -n 100            # a small model that viv provides\n"
+           "  viv inspect llm                           # what it is made of\n"
            "  viv run ./my-checkpoint -p \"Once upon\"    # a checkpoint of yours\n"
            "  viv VERB --help                           # options and examples of a verb\n"
            "\nResults go to standard output, progress and messages to standard error; --json\n"

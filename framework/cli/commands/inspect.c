@@ -399,7 +399,7 @@ const struct command command_inspect = {
     .options = table,
     .defaults = &defaults,
     .options_size = sizeof(struct inspect_options),
-    .examples = "viv inspect shakespeare\n"
+    .examples = "viv inspect llm\n"
                 "viv inspect llama-3.2-1b --params   # no weights needed\n"
                 "viv inspect ./my-checkpoint --tensors\n"
                 "viv inspect ./my-checkpoint --lora ./my-adapter --tensors   # what it changes\n"

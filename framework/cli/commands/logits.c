@@ -256,9 +256,9 @@ const struct command command_logits = {
     .options = table,
     .defaults = &defaults,
     .options_size = sizeof(struct logits_options),
-    .examples = "viv logits shakespeare --prompt \"To be, or\"\n"
-                "viv logits shakespeare --tokens 1,2,3 -o logits.npy\n"
-                "viv logits shakespeare --tokens 1,2,3 --top 2 --json\n"
+    .examples = "viv logits llm --prompt \"To be, or\"\n"
+                "viv logits llm --tokens 1,2,3 -o logits.npy\n"
+                "viv logits llm --tokens 1,2,3 --top 2 --json\n"
                 "viv logits ./llava-1.5-7b-hf --image a.png -p \"<image> A\" -o x.npy",
     .group = GROUP_MEASURE,
     .models = true,

@@ -99,7 +99,7 @@ const struct command command_perplexity = {
     .options = table,
     .defaults = &defaults,
     .options_size = sizeof(struct perplexity_options),
-    .examples = "viv perplexity shakespeare play.txt\n"
+    .examples = "viv perplexity llm play.txt\n"
                 "viv perplexity ./my-checkpoint wiki.test.raw --window 2048 --stride 512 --json\n"
                 "viv perplexity ./my-checkpoint --tokens 1,15,7,22",
     .group = GROUP_MEASURE,

@@ -347,14 +347,14 @@ const struct command command_run = {
     .also = sampling_options,
     .defaults = &defaults,
     .options_size = sizeof(struct run_options),
-    .examples = "viv run shakespeare \"ROMEO:\" -n 100\n"
-                "viv run shakespeare -p \"To be, or\" --temp 0 -n 20 --no-echo\n"
-                "echo \"Once upon a time\" | viv run shakespeare -n 50 --seed 7\n"
-                "viv run shakespeare -p \"First Citizen:\" -n 80 --top-k 20 --stop \"Citizen\"\n"
+    .examples = "viv run llm \"ROMEO:\" -n 100\n"
+                "viv run llm -p \"To be, or\" --temp 0 -n 20 --no-echo\n"
+                "echo \"Once upon a time\" | viv run llm -n 50 --seed 7\n"
+                "viv run llm -p \"First Citizen:\" -n 80 --top-k 20 --stop \"Citizen\"\n"
                 "viv run ./my-checkpoint --lora ./style --lora ./facts:0.5 -p \"Once upon\"\n"
-                "viv run shakespeare -p \"KING\" -n 50 --session king.viv    # and the next 50:\n"
-                "viv run shakespeare -n 50 --session king.viv\n"
-                "viv run shakespeare -p \"KING\" -n 5 --json\n"
+                "viv run llm -p \"KING\" -n 50 --session king.viv    # and the next 50:\n"
+                "viv run llm -n 50 --session king.viv\n"
+                "viv run llm -p \"KING\" -n 5 --json\n"
                 "viv run ./my-checkpoint --system \"Be brief.\" \"What is a vivarium?\"\n"
                 "viv run ./my-checkpoint --messages conversation.json --json\n"
                 "viv run ./my-checkpoint --tools tools.json \"Will it rain in Oslo?\" --json\n"

@@ -312,9 +312,9 @@ const struct command command_spec = {
     .options_size = sizeof(struct spec_options),
     .examples = "viv spec list\n"
                 "viv spec list moe qwen\n"
-                "viv spec check llama shakespeare\n"
-                "viv spec expand shakespeare\n"
-                "viv spec expand shakespeare --hash\n"
+                "viv spec check llama llm\n"
+                "viv spec expand llm\n"
+                "viv spec expand llm --hash\n"
                 "viv spec schema > viv-schema.json",
     .group = GROUP_FRAMEWORK,
     .main = spec,

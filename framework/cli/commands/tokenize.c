@@ -194,11 +194,11 @@ const struct command command_tokenize = {
             "vocabulary alone will do.",
     .options = table,
     .options_size = sizeof(struct tokenize_options),
-    .examples = "viv tokenize shakespeare \"To be, or not to be\"\n"
-                "viv tokenize shakespeare \"To be\" --pieces\n"
-                "viv tokenize shakespeare \"To be\" --json\n"
-                "viv tokenize shakespeare --decode 17,4,9\n"
-                "echo '[\"To be\", [17, 4, 9]]' | viv tokenize shakespeare --batch",
+    .examples = "viv tokenize llm \"To be, or not to be\"\n"
+                "viv tokenize llm \"To be\" --pieces\n"
+                "viv tokenize llm \"To be\" --json\n"
+                "viv tokenize llm --decode 17,4,9\n"
+                "echo '[\"To be\", [17, 4, 9]]' | viv tokenize llm --batch",
     .group = GROUP_MEASURE,
     .models = true,
     .main = tokenize,

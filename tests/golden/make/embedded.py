@@ -2,9 +2,9 @@
 """Greedy tokens of the models in specs/embedded/, by the PyTorch that trained them (examples/training), from the weights that
 their GGUF files hold.
 
-    embedded.py [NAME...]       writes ../embedded/NAME.json, and picture.png
+    embedded.py [NAME...]       writes ../embedded/NAME.json, and specs/embedded/vlm.png
 
-NAME.json: {"prompt": TEXT, "ids": [...]}; of vlm, prompt is the question about picture.png. All answers go on behind their end.
+NAME.json: {"prompt": TEXT, "ids": [...]}; of vlm, prompt is the question about vlm.png. All answers go on behind their end.
 """
 import json
 import pathlib
@@ -108,8 +108,8 @@ def main():
         if name == "vlm":
             model = encoder(read(ROOT / "specs" / "embedded" / "mmproj-vlm.gguf")[1])
             model.language_model = decoder(vlm.TEXT, tensors)
-            _, image, questions = scenes.make_scene(random.Random(3))
-            image.save(OUT / "picture.png")
+            _, image, questions = scenes.make_scene(random.Random(8))
+            image.save(ROOT / "specs" / "embedded" / "vlm.png")
             prompt, pixels = questions[0][0], vlm.pixels_of(image)[None]
             ids = tokenizer.encode(END + prompt + "\n").ids
             said = greedy(lambda ids: model(pixels, ids), ids)

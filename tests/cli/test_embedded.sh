@@ -1,0 +1,23 @@
+#!/bin/sh
+# The models that ship: greedy tokens are those of the PyTorch that trained them (tests/golden/make/embedded.py).
+set -u
+. "${VIV_SOURCE:-.}/tests/cli/checks.sh"
+golden=$source/tests/golden/embedded
+export VIV_SPEC_PATH="$source/specs"
+
+tokens() { grep -o '"token":[0-9]*' "$1" | cut -d: -f2 | tr '\n' ' '; }
+expected() { sed 's/.*"ids": \[//; s/\].*//; s/,//g' "$golden/$1.json"; }
+# prompt NAME: into a file, to its last newline
+prompt() { printf '%b' "$(sed 's/^{"prompt": "//; s/", "ids": .*//; s/\\"/"/g' "$golden/$1.json")" >"$work/prompt"; }
+# greedy NAME MODEL OPTION...: 64 tokens
+greedy() {
+    of=$1
+    shift
+    prompt "$of"
+    ends 0 "$viv" run "$@" --file "$work/prompt" --temp 0 -n 64 --ignore-eos --activations f32 --cache-type f32 --json &&
+        [ "$(tokens "$work/out")" = "$(expected "$of") " ]
+}
+for name in llm moe; do
+    check "$name says what PyTorch says" greedy $name $name
+done
+finish
