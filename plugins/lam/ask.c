@@ -113,8 +113,7 @@ static bool shorten(struct loop *l, size_t size)
 viv_status ask_model(struct loop *l, enum stage_id id, const char *system, const char *ending, const json_t *schema,
                      json_t **out)
 {
-    const struct prompt p = {l->task->task, &l->context,  &l->scene,  l->browser,
-                             l->desktop,    &l->settings, &l->history};
+    const struct prompt p = prompt_of(l);
     viv_status status;
     size_t size;
     do {

@@ -358,12 +358,17 @@ static viv_status choose(struct loop *l, json_t **action)
     return status;
 }
 
-/* The same action, chosen too often, is a loop. */
-static bool is_loop(struct loop *l, const char *action)
+/* The same action, chosen too often where the same is seen, is a loop. */
+static viv_status count_choice(struct loop *l, const char *action, bool *is_loop)
 {
-    const json_int_t n = json_integer_value(json_object_get(l->chosen, action)) + 1;
-    json_object_set_new(l->chosen, action, json_integer(n));
-    return n > l->settings.repeats;
+    const struct prompt p = prompt_of(l);
+    struct text key = {0};
+    text_printf(&key, "%016" PRIx64 " %s", prompt_checksum(&p), action);
+    const json_int_t n = json_integer_value(json_object_get(l->chosen, text_or_empty(&key))) + 1;
+    const bool kept = !key.failed && json_object_set_new(l->chosen, key.data, json_integer(n)) == 0;
+    text_release(&key);
+    *is_loop = n > l->settings.repeats;
+    return kept ? VIV_OK : viv_fail(l->host, VIV_ENOMEM, "out of memory");
 }
 
 /* An answer that was cut, or cannot be read, is a step that failed: the next one may be better. */
@@ -390,6 +395,7 @@ static viv_status step(struct loop *l)
 {
     struct step s = {.outcome = "failed", .n_actions = l->journal.n_actions};
     json_t *action = NULL;
+    bool is_loop = false;
     viv_status status = refresh(l);
     if (status == VIV_OK)
         status = perceive_page(l);
@@ -403,9 +409,11 @@ static viv_status step(struct loop *l)
     if (status == VIV_OK)
         status =
             text ? action_parse(l->host, action, &s.tool, s.words) : viv_fail(l->host, VIV_ENOMEM, "out of memory");
+    if (status == VIV_OK && s.tool)
+        status = count_choice(l, text, &is_loop);
     if (status == VIV_OK && !s.tool) {
         status = finish(l, action);
-    } else if (status == VIV_OK && is_loop(l, text)) {
+    } else if (status == VIV_OK && is_loop) {
         l->reason = "repeats";
     } else if (status == VIV_OK) {
         l->n_steps++;
@@ -520,7 +528,9 @@ static viv_status end(struct loop *l, viv_status status, bool begun)
         return viv_fail(l->host, VIV_ECANCELLED, "cancelled");
     if (strcmp(reason, "repeats") == 0)
         return viv_fail(l->host, VIV_ELIMIT,
-                        "the model chose the same action more than %" PRId64 " times, and was stopped",
+                        "the model chose the same action more than %" PRId64
+                        " times, while nothing changed, and was "
+                        "stopped",
                         l->settings.repeats);
     if (strcmp(reason, "done") != 0)
         return viv_fail(l->host, VIV_ELIMIT, "the task is not done: the limit of %s was reached", reason);

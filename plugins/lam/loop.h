@@ -36,6 +36,12 @@ struct loop {
     json_t *answer;
 };
 
+static inline struct prompt prompt_of(const struct loop *l)
+{
+    return (struct prompt){l->task->task, &l->context,  &l->scene,  l->browser,
+                           l->desktop,    &l->settings, &l->history};
+}
+
 /* ask.c: the answer of a stage's model, which keeps to the schema, about what there is to say of the task. */
 viv_status ask_model(struct loop *l, enum stage_id id, const char *system, const char *ending, const json_t *schema,
                      json_t **out);

@@ -95,6 +95,17 @@ static void share(const size_t sizes[N_PARTS], size_t room, size_t shares[N_PART
     }
 }
 
+uint64_t prompt_checksum(const struct prompt *p)
+{
+    struct text seen = {0};
+    show_folder(p->scene, &seen);
+    show_page(p, &seen);
+    show_screen(p, &seen);
+    const uint64_t sum = record_checksum(text_or_empty(&seen), seen.size);
+    text_release(&seen);
+    return sum;
+}
+
 void prompt_show(const struct prompt *p, size_t room, struct text *out)
 {
     struct text folder = {0}, page = {0}, screen = {0};

@@ -19,7 +19,7 @@
 enum { CHECKSUM_DIGITS = 16 };
 
 /* FNV-1a. It finds damage; it is no guard against intent. */
-static uint64_t checksum(const char *bytes, size_t n)
+uint64_t record_checksum(const char *bytes, size_t n)
 {
     uint64_t h = 0xcbf29ce484222325;
     for (size_t i = 0; i < n; i++)
@@ -30,7 +30,7 @@ static uint64_t checksum(const char *bytes, size_t n)
 char *record_write(const json_t *object, size_t *size)
 {
     char *json = object ? json_dumps(object, JSON_COMPACT) : NULL, *line = NULL;
-    const int n = json ? asprintf(&line, "%016" PRIx64 " %s\n", checksum(json, strlen(json)), json) : -1;
+    const int n = json ? asprintf(&line, "%016" PRIx64 " %s\n", record_checksum(json, strlen(json)), json) : -1;
     free(json);
     *size = n < 0 ? 0 : (size_t)n;
     return n < 0 ? NULL : line;
@@ -46,7 +46,7 @@ json_t *record_read(const char *line, size_t n, const char **why)
     }
     const char *json = line + CHECKSUM_DIGITS + 1;
     n -= CHECKSUM_DIGITS + 1;
-    snprintf(digits, sizeof digits, "%016" PRIx64, checksum(json, n));
+    snprintf(digits, sizeof digits, "%016" PRIx64, record_checksum(json, n));
     if (memcmp(digits, line, CHECKSUM_DIGITS) != 0) {
         *why = "its checksum is another one";
         return NULL;

@@ -112,6 +112,12 @@ deeds() { says 'cannot be undone' "$viv" log -w "$w" && says 'back workspace.inv
 check 'what was done to pages is told as what stays' deeds
 gone() { [ ! -e "$w/.viv/browser" ] && ! grep -qsF "$w/.viv/browser" /proc/[0-9]*/cmdline; }
 check 'no browser and no profile is left' gone
+no_loop() { # the page moves each time
+    { echo '{"action":"open_file","path":"b.html"}'; for i in 1 2 3 4 5; do echo '{"action":"scroll","element":0,"direction":"down"}'; done
+        echo '{"action":"done","answer":"there"}'; } >"$work/moves"
+    acts 0 --json <"$work/moves" && prints '"answer":"there"'
+}
+check 'who gets on with the same action is not stopped' no_loop
 tabs() {
     acts 0 --json <<'END' && prints 'tab 2 of 2' && prints 'tab 1 of 2' && prints 'tab 1 of 1' && prints 'a page was opened in tab 2'
 {"action":"open_file","path":"a.html"}
