@@ -4,7 +4,7 @@ set -u
 . "${VIV_SOURCE:-.}/tests/cli/checks.sh"
 
 "$source/examples/training/cards.sh" "$viv" >"$work/rows" 2>"$work/err"
-check 'both are measured' test "$(wc -l <"$work/rows")" -eq 2
+check 'three models are measured' test "$(wc -l <"$work/rows")" -eq 3
 while IFS= read -r row; do
     check "the card has: $row" grep -qxF -- "$row" "$source/specs/embedded/README.md"
 done <"$work/rows"

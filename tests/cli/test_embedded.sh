@@ -17,7 +17,7 @@ greedy() {
     ends 0 "$viv" run "$@" --file "$work/prompt" --temp 0 -n 64 --ignore-eos --activations f32 --cache-type f32 --json &&
         [ "$(tokens "$work/out")" = "$(expected "$of") " ]
 }
-for name in llm moe; do
+for name in llm moe slm; do
     check "$name says what PyTorch says" greedy $name $name
 done
 finish
