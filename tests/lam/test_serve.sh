@@ -136,12 +136,12 @@ closed() { # a folder that can be entered and not listed: what is in it is judge
     { call 1 move '{"from":"shut","to":"open"}'; call 2 move '{"from":"shut/key","to":"key"}'; call 3 read '{"path":"open/key"}'; } | more "$work/lam.yaml" --yes
     chmod 700 "$work/w/shut" && [ -e "$work/w/shut/key" ] && [ "$(grep -c 'keeps what is there from being read' "$work/out")" -eq 2 ]
 }
-deaf() { # an agent that reads no answers does not keep it from ending
+deaf() { # an agent that reads no answers does not keep it from ending; timeout would send a second signal to the group
     rm -rf "$work/w"
     mkdir -p "$work/w"
     mkfifo "$work/calls.fifo" "$work/answers.fifo"
     exec 8<>"$work/answers.fifo" 9<>"$work/calls.fifo"
-    timeout "$seconds" "$viv" mcp -w "$work/w" <"$work/calls.fifo" >"$work/answers.fifo" 2>"$work/err" &
+    timeout --foreground "$seconds" "$viv" mcp -w "$work/w" <"$work/calls.fifo" >"$work/answers.fifo" 2>"$work/err" &
     viv_pid=$!
     { for i in $(seq 2000); do call "$i" list '{"folder":"."}'; done >&9; } &
     writer=$!
