@@ -20,4 +20,6 @@ greedy() {
 for name in llm moe slm; do
     check "$name says what PyTorch says" greedy $name $name
 done
+has_vlm() { "$viv" plugin list 2>/dev/null | grep -q vlm; }
+has_vlm && check 'vlm says what PyTorch says' greedy vlm vlm --image "$source/specs/embedded/vlm.png"
 finish
