@@ -1,66 +1,11 @@
 /* test_journal.c - what an undo notices, what paths cannot reach, and what a damaged journal does: nothing. */
-#include "workspace.h"
+#include "at_work.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/fs.h>
 #include <signal.h>
-#include <sys/ioctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
-
-static struct journal j;
-static const char *path;
-
-static void begin(void)
-{
-    path = new_workspace();
-    make_tree(path);
-    ck_assert_int_eq(journal_open(&host, path, JOURNAL_MAKE, &j), VIV_OK);
-    ck_assert_int_eq(journal_begin(&j, "a task"), VIV_OK);
-}
-
-static void end(void)
-{
-    journal_close(&j);
-    remove_all(path);
-}
-
-static viv_status use(const char *tool, const char *a, const char *b)
-{
-    struct text result = {0};
-    const struct tool_call c = {.host = &host, .root = &j.root, .journal = &j, .words = {a, b}, .limit = 4000};
-    const viv_status status = tool_run(tool_find(tool), &c, &result);
-    text_release(&result);
-    return status;
-}
-
-static viv_status undo_last(bool force)
-{
-    char *aside = NULL;
-    const viv_status status = journal_undo(&j, &j.actions[j.n_actions - 1], force, &aside);
-    free(aside);
-    return status;
-}
-
-static void put(const char *name, const char *bytes)
-{
-    unlinkat(j.root.fd, name, 0);
-    make_file(j.root.fd, name, bytes, 0644);
-}
-
-static void has(const char *name, const char *bytes)
-{
-    struct text t = {0};
-    ck_assert_msg(file_load(&j.root, name, 4096, &t) == VIV_OK, "%s: %s", name, sentence);
-    ck_assert_str_eq(text_or_empty(&t), bytes);
-    text_release(&t);
-}
-
-static void says(const char *words)
-{
-    ck_assert_msg(strstr(sentence, words) != NULL, "'%s' is not in '%s'", words, sentence);
-}
 
 /* --- undo --------------------------------------------------------------------------------------------------- */
 
@@ -229,92 +174,6 @@ TEST(a_hard_link_is_never_written_through)
     fstatat(j.root.fd, "docs/one.md", &a, 0);
     fstatat(j.root.fd, "docs/deep/same", &b, 0);
     ck_assert_uint_eq(a.st_ino, b.st_ino);
-    end();
-}
-END_TEST
-
-/* --- forgetting --------------------------------------------------------------------------------------------- */
-
-static viv_status hear(const viv_listener *l, const char *json, uint64_t size)
-{
-    (void)l, (void)json, (void)size;
-    return VIV_OK;
-}
-static const viv_listener listener = {.struct_size = sizeof listener, .tell = hear};
-static const struct events events = {&host, &listener, -1, 0};
-
-static bool is_kept(const char *name)
-{
-    return faccessat(j.kept, name, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
-}
-
-TEST(what_is_forgotten_is_the_oldest_and_cannot_be_undone)
-{
-    begin();
-    ck_assert_int_eq(use("delete", "a.txt", NULL), VIV_OK);
-    ck_assert_int_eq(use("move", "run.sh", "ran.sh"), VIV_OK);
-    ck_assert_int_eq(use("delete", "docs", NULL), VIV_OK);
-    ck_assert_int_eq(use("write", "b.txt", "ours"), VIV_OK);
-    ck_assert_int_eq(journal_prune(&j, INT64_MAX, 3600, &events), VIV_OK);
-    ck_assert(is_kept("1") && is_kept("3") && is_kept("4")); /* neither too much nor old */
-    ck_assert_int_eq(journal_forget(&j, &j.actions[0]), VIV_OK);
-    ck_assert(!is_kept("1") && is_kept("3") && is_kept("4"));
-    journal_close(&j);
-    ck_assert_int_eq(journal_open(&host, path, JOURNAL_USE, &j), VIV_OK);
-    ck_assert(j.actions[0].forgotten && !j.actions[1].forgotten);
-    ck_assert_int_eq(undo_all(&j), VIV_ENOTFOUND); /* the first one alone is not */
-    says("action 1 (delete) cannot be undone: what was kept of it is forgotten");
-    has("docs/one.md", "# One\n");
-    has("run.sh", "#!/bin/sh\n");
-    ck_assert_int_ne(faccessat(j.root.fd, "a.txt", F_OK, 0), 0);
-    end();
-}
-END_TEST
-
-TEST(all_is_forgotten_where_nothing_may_stay_but_what_was_put_aside)
-{
-    begin();
-    ck_assert_int_eq(use("write", "b.txt", "ours"), VIV_OK);
-    put("b.txt", "theirs");
-    ck_assert_int_eq(undo_last(true), VIV_OK); /* puts theirs aside, as 1.changed */
-    ck_assert_int_eq(use("delete", "docs", NULL), VIV_OK);
-    ck_assert_int_eq(use("make_folder", "new", NULL), VIV_OK);
-    ck_assert_int_eq(journal_prune(&j, 0, -1, &events), VIV_OK);
-    ck_assert(is_kept("1.changed") && !is_kept("1") && !is_kept("2"));
-    ck_assert_int_eq(undo_last(false), VIV_OK); /* of what was made, nothing was kept */
-    ck_assert_int_eq(journal_prune(&j, -1, 0, &events), VIV_OK);
-    ck_assert(!is_kept("3"));
-    end();
-}
-END_TEST
-
-/* Makes what is kept stay, or lets it go. false: this file system cannot. */
-static bool hold(const char *name, bool held)
-{
-    if (geteuid() != 0)
-        return fchmod(j.kept, held ? 0500 : 0700) == 0;
-    int flags = 0;
-    const int fd = openat(j.kept, name, O_RDONLY);
-    const bool ok = fd >= 0 && ioctl(fd, FS_IOC_GETFLAGS, &flags) == 0;
-    flags = held ? flags | FS_IMMUTABLE_FL : flags & ~FS_IMMUTABLE_FL;
-    const bool set = ok && ioctl(fd, FS_IOC_SETFLAGS, &flags) == 0;
-    if (fd >= 0)
-        close(fd);
-    return set;
-}
-
-TEST(what_cannot_be_removed_is_not_said_to_be_gone)
-{
-    begin();
-    ck_assert_int_eq(use("delete", "a.txt", NULL), VIV_OK);
-    if (hold("1", true)) {
-        ck_assert_int_eq(journal_prune(&j, 0, -1, &events), VIV_EIO);
-        says("kept/1 cannot be removed");
-        ck_assert(hold("1", false));
-        journal_close(&j);
-        ck_assert_int_eq(journal_open(&host, path, JOURNAL_USE, &j), VIV_OK); /* tries again */
-        ck_assert(!is_kept("1"));
-    }
     end();
 }
 END_TEST
@@ -689,9 +548,7 @@ TEST(a_journal_that_lost_its_end_loses_no_file)
 }
 END_TEST
 
-TESTS(what_is_forgotten_is_the_oldest_and_cannot_be_undone,
-      all_is_forgotten_where_nothing_may_stay_but_what_was_put_aside, what_cannot_be_removed_is_not_said_to_be_gone,
-      undo_says_what_is_another_mode, what_a_tool_that_failed_has_staged_is_dropped,
+TESTS(undo_says_what_is_another_mode, what_a_tool_that_failed_has_staged_is_dropped,
       folders_from_before_1970_get_their_time_back, folders_that_are_too_deep_are_named_as_such,
       other_file_systems_are_not_entered, sentences_with_long_names_are_text,
       undo_restores_bytes_modes_times_and_links, undo_stops_at_a_file_that_was_replaced,
