@@ -1,6 +1,7 @@
 #!/bin/sh
 # cards.sh VIV: the rows of the text models in specs/embedded/README.md, as they are measured here.
 set -eu
+export LC_ALL=C
 embedded=$(cd "$(dirname "$0")/../../specs/embedded" && pwd)
 export VIV_SPEC_PATH="${embedded%/*}"
 # field NAME: of the JSON on standard input

@@ -11,6 +11,7 @@ import json
 import os
 import pathlib
 import random
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -28,7 +29,7 @@ VOCAB, BATCH, STEPS, SEED, RATE, PROMPT, EXERCISES = 768, 16, 3200, 77, 4e-3, 0.
 SHAPE = Shape(hidden_size=160, num_hidden_layers=5, num_attention_heads=5, num_key_value_heads=5, head_dim=32,
               intermediate_size=448, vocab_size=VOCAB, max_position_embeddings=1024)
 TEMPLATE = "{% for m in messages %}{% if m['role'] == 'user' %}" + END + "{{ m['content'] }}{% endif %}{% endfor %}"
-SPEC = pathlib.Path(__file__).resolve().parents[2] / "specs" / "embedded" / "lam.yaml"
+SPEC = pathlib.Path(__file__).resolve().parent / "lam.yaml"
 
 
 class Examples:
@@ -95,6 +96,7 @@ def train(args):
     result = trainer.train(model, loss_of, lambda: {"right_actions": right_actions(model, examples)}, args, RATE)
     print(result)
     checkpoint.save(args.output / "model", model.state_dict(), SHAPE.config(0), tokenizer, TEMPLATE)
+    shutil.copy(SPEC, args.output)
 
 
 # --- the score -----------------------------------------------------------------------------------------------------
@@ -129,7 +131,7 @@ def score(args):
     right, total = {}, {}
     for _ in range(args.score):
         task = tasks.make_task(rng, unseen=True)
-        ok, answer = is_done(args.viv, str(args.spec), task)
+        ok, answer = is_done(args.viv, str(args.output / SPEC.name), task)
         total[task.kind] = total.get(task.kind, 0) + 1
         right[task.kind] = right.get(task.kind, 0) + ok
         if not ok and args.show:
@@ -145,7 +147,6 @@ def main():
     parser = trainer.arguments(__doc__, STEPS)
     parser.add_argument("--score", type=int, metavar="N", help="has N unseen tasks done; status 1 below 90 %%")
     parser.add_argument("--viv", default="viv")
-    parser.add_argument("--spec", type=pathlib.Path, default=SPEC, help="what acts")
     parser.add_argument("--show", action="store_true", help="prints the tasks that were not done")
     args = parser.parse_args()
     return score(args) if args.score else train(args)

@@ -1,8 +1,8 @@
 #!/bin/sh
-# ship.sh VIV ZOO: quantizes what the recipes wrote under ZOO (llm, moe, slm, vlm, lam) into specs/embedded/.
+# ship.sh VIV ZOO: quantizes what the recipes wrote under ZOO (llm, moe, slm, vlm) into specs/embedded/.
 set -eu
 viv=$1 zoo=$2 embedded=$(dirname "$0")/../../specs/embedded
-for name in llm moe lam; do
+for name in llm moe; do
     "$viv" quantize "$zoo/$name/model" --type q8_0 -o "$embedded/$name.gguf" --force
 done
 "$viv" quantize "$zoo/slm/model" --type q4_0 -o "$embedded/slm.gguf" --force

@@ -5,7 +5,7 @@ says the next action, or that it is done. The model is asked twice: by the stage
 the ways to say each task, are for the score alone: `unseen` draws from those. The words of a sentence are all learnt, since
 the model knows no others; what is new is how they stand together.
 
-The prompts are those that plugins/lam writes (loop.c: show_all), and the results of actions those of its tools, so that what is
+The prompts are those that plugins/lam writes (prompt.c), and the results of actions those of its tools, so that what is
 learnt here is what `viv act` asks.
 """
 import dataclasses
@@ -14,7 +14,7 @@ import random
 import re
 import zlib
 
-HISTORY = 160  # bytes of what was done that a prompt shows: limits.history in specs/embedded/lam.yaml
+HISTORY = 160  # bytes of what was done that a prompt shows: limits.history in lam.yaml
 
 NOUNS = """budget report notes letter invoice recipe plan draft summary holiday garden house school music photo picture meeting
 agenda project idea list contract receipt ticket travel paris london summer winter family birthday party work team

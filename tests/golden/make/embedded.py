@@ -102,7 +102,7 @@ def greedy(logits_of, ids):
 
 def main():
     OUT.mkdir(exist_ok=True)
-    for name in sys.argv[1:] or ["llm", "moe", "slm", "vlm", "lam"]:
+    for name in sys.argv[1:] or ["llm", "moe", "slm", "vlm"]:
         reader, tensors = read(ROOT / "specs" / "embedded" / f"{name}.gguf")
         tokenizer = tokenizer_of(reader)
         if name == "vlm":
