@@ -106,6 +106,7 @@ int64_t stat_mtime(const struct stat *st); /* nanoseconds since 1970; -1: too fa
 
 /* "CHECKSUM JSON\n" of an object. malloc'ed; NULL: memory is out. */
 char *record_write(const json_t *object, size_t *size);
+/* FNV-1a: it finds damage and change; it is no guard against intent. */
 uint64_t record_checksum(const char *bytes, size_t n);
 /* The object of a line without its line feed; NULL, and why. */
 json_t *record_read(const char *line, size_t n, const char **why);
@@ -405,7 +406,7 @@ struct prompt {
 };
 /* Appends what a model is told, in about `room` bytes: the task is whole, the rest may be cut, and says so. */
 void prompt_show(const struct prompt *p, size_t room, struct text *out);
-/* A number of what is seen now: another one, when that has changed. */
+/* Of what is seen: the folder, the page and the screen. */
 uint64_t prompt_checksum(const struct prompt *p);
 
 /* --- policy.c --- */

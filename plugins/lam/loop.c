@@ -48,8 +48,7 @@ static const char *const schemas[N_STAGES] = {
                       "\"done\", \"why\""),
 };
 
-/* --- intent, decompose ------------------------------------------------------------------------------------------
- */
+/* --- intent, decompose --------------------------------------------------------------------------------------- */
 
 /* A stage whose answer is told, and kept for those that follow. */
 static viv_status ask_stage(struct loop *l, enum stage_id id, json_t **out)
@@ -529,8 +528,7 @@ static viv_status end(struct loop *l, viv_status status, bool begun)
     if (strcmp(reason, "repeats") == 0)
         return viv_fail(l->host, VIV_ELIMIT,
                         "the model chose the same action more than %" PRId64
-                        " times, while nothing changed, and was "
-                        "stopped",
+                        " times while it saw the same: stopped",
                         l->settings.repeats);
     if (strcmp(reason, "done") != 0)
         return viv_fail(l->host, VIV_ELIMIT, "the task is not done: the limit of %s was reached", reason);

@@ -24,7 +24,7 @@ struct loop {
     struct text history; /* what was done, and what came of it */
     size_t room;         /* bytes of a prompt, at most: the model's context holds no more */
     const struct stopper *stopper;
-    json_t *chosen;              /* the text of each action: how often it was chosen */
+    json_t *chosen;              /* what was seen, and the action: how often it was chosen */
     const struct foreign *words; /* of a model that has other words for actions; or NULL */
     json_t *queue;               /* actions that one of these has become */
     const char *misread;         /* why an answer could not be read */

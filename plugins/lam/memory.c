@@ -20,6 +20,7 @@ enum { BATCH = 256, MOST_RANKED = 100 /* by each of words and vectors */, RANK_O
 struct memory {
     const struct root *root;
     sqlite3 *db;
+    bool checked; /* vectors are of the encoder that there is now */
 };
 
 /* The vector of a memory by an encoder, as floats of this machine. */
@@ -293,7 +294,8 @@ static viv_status rank_by_vectors(struct memory *m, const struct encoder *e, con
     size_t count = 0, capacity = 0;
     int step = SQLITE_ERROR;
     *n = 0;
-    viv_status status = check_encoder(m, e);
+    viv_status status = m->checked ? VIV_OK : check_encoder(m, e);
+    m->checked = status == VIV_OK;
     if (status == VIV_OK)
         status = make_vectors(m, e);
     if (status == VIV_OK)

@@ -119,39 +119,6 @@ static bool is_desktop(const struct tool *t)
     return t->scope == desktop_scope;
 }
 
-static enum decision of_passing_on(const struct settings *s, const struct tool *t, const struct tool_call *c,
-                                   const struct scene *scene, const char **why);
-
-/* Pages, and programs on a private display: what they may reach is granted by the spec, so that actions on them are
- * allowed unless a rule says otherwise. On another display, only a rule of its own allows an action. */
-static enum decision of_page(const struct settings *s, const struct tool *t, const struct tool_call *c,
-                             const struct scene *scene, bool tainted, const char **why)
-{
-    struct text about = {0};
-    const char *inner;
-    t->scope(t, c, &about);
-    enum decision d = about.failed ? DENY : by_rules(s, t, text_or_empty(&about), why);
-    text_release(&about);
-    const enum decision passed = t == &tool_desktop_start ? of_passing_on(s, t, c, scene, &inner) : ALLOW;
-    if (passed > d) {
-        d = passed;
-        *why = inner;
-    }
-    if (d == ALLOW && c->sends) {
-        d = ASK;
-        *why = "it sends something, which cannot be undone";
-    }
-    if (d == ALLOW && is_desktop(t) && !desktop_is_private(s->desktop) && !json_object_get(s->policy, t->name)) {
-        d = ASK;
-        *why = "it is a display of people, and it cannot be undone";
-    }
-    if (d == ALLOW && tainted && !is_desktop(t) && browser_leaves(t, c)) {
-        d = ASK;
-        *why = "the address is on another host, and text that others wrote was read";
-    }
-    return d;
-}
-
 enum decision policy_of_reading(const struct settings *s, const char *path)
 {
     const char *why;
@@ -192,6 +159,36 @@ static enum decision of_passing_on(const struct settings *s, const struct tool *
                ? "a command or program sees all files, and there are some that the policy keeps from being read"
                : "the policy keeps what is there from being read, and not what would be at the other place";
     return strictest;
+}
+
+/* Pages, and programs on a private display: what they may reach is granted by the spec, so that actions on them are
+ * allowed unless a rule says otherwise. On another display, only a rule of its own allows an action. */
+static enum decision of_page(const struct settings *s, const struct tool *t, const struct tool_call *c,
+                             const struct scene *scene, bool tainted, const char **why)
+{
+    struct text about = {0};
+    const char *inner;
+    t->scope(t, c, &about);
+    enum decision d = about.failed ? DENY : by_rules(s, t, text_or_empty(&about), why);
+    text_release(&about);
+    const enum decision passed = t == &tool_desktop_start ? of_passing_on(s, t, c, scene, &inner) : ALLOW;
+    if (passed > d) {
+        d = passed;
+        *why = inner;
+    }
+    if (d == ALLOW && c->sends) {
+        d = ASK;
+        *why = "it sends something, which cannot be undone";
+    }
+    if (d == ALLOW && is_desktop(t) && !desktop_is_private(s->desktop) && !json_object_get(s->policy, t->name)) {
+        d = ASK;
+        *why = "it is a display of people, and it cannot be undone";
+    }
+    if (d == ALLOW && tainted && !is_desktop(t) && browser_leaves(t, c)) {
+        d = ASK;
+        *why = "the address is on another host, and text that others wrote was read";
+    }
+    return d;
 }
 
 enum decision policy_of_page_file(const struct settings *s, const char *path)

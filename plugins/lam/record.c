@@ -18,7 +18,6 @@
 
 enum { CHECKSUM_DIGITS = 16 };
 
-/* FNV-1a. It finds damage; it is no guard against intent. */
 uint64_t record_checksum(const char *bytes, size_t n)
 {
     uint64_t h = 0xcbf29ce484222325;
