@@ -2,9 +2,9 @@
 # Memory runs out under what runs a model and speaks.
 . "${VIV_SOURCE:-$(cd "$(dirname "$0")/../.." && pwd)}/tests/faults/walks.sh"
 
-walk "$viv" run llm -p "ROMEO:" -n 3 --temp 0 --threads 1 --scheduler serial
+walk "$viv" run "$source/tests/golden/chat-gguf/model.gguf" -p "Hi" -n 3 --temp 0 --threads 1 --scheduler serial
 alone=yes
-walk "$viv" run llm -p "ROMEO:" -n 2 --seed 7 --threads 1 --scheduler serial --json
+walk "$viv" run "$source/tests/golden/chat" -p "Hi" -n 2 --seed 7 --threads 1 --scheduler serial --json
 walk "$viv" logits "$tiny" --tokens 1,2,3 --threads 1 --scheduler serial
 walk "$viv" logits "$source/tests/golden/t5" --tokens 3,4,5 --decoder-tokens 0,6 --threads 1 --scheduler serial
 walk "$viv" logits "$tiny" --lora "$source/tests/golden/lora-two/b:0.5" --tokens 1,2,3 --threads 1 --scheduler serial

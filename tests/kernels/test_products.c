@@ -11,7 +11,7 @@ static const uint64_t some_rows[] = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 
 #if defined __aarch64__
 static const uint64_t most_work = 100000;
 #elif SANITIZED
-static const uint64_t most_work = 500000;
+static const uint64_t most_work = 200000;
 #else
 static const uint64_t most_work = UINT64_MAX;
 #endif
