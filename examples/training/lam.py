@@ -4,8 +4,9 @@
     lam.py -o DIR                                   trains
     lam.py -o DIR --score 200 --viv build/viv       has unseen tasks done in real folders, and counts those that were
 
-The model reads what `viv act` shows to its stages `intent` and `plan`, and writes what is wanted and the next action. The tokens of the answer count in full, those
-of the prompt a little: a prompt repeats names, too, and so teaches to copy. The tokenizer keeps names alike wherever they stand.
+The model reads what `viv act` shows to its stages `intent`, `think` and `plan`, and writes what is wanted, what it sees and the next
+action. The tokens of the answers count in full, those of the prompt a little: a prompt repeats names, too, and so teaches to
+copy. The tokenizer keeps names alike wherever they stand.
 """
 import json
 import os
@@ -25,9 +26,9 @@ import trainer
 from decoder import Decoder, Shape
 from tokenizer import END, LETTERS, train_tokenizer
 
-VOCAB, BATCH, STEPS, SEED, RATE, PROMPT, EXERCISES = 768, 16, 3200, 77, 4e-3, 0.05, 3
-SHAPE = Shape(hidden_size=160, num_hidden_layers=5, num_attention_heads=5, num_key_value_heads=5, head_dim=32,
-              intermediate_size=448, vocab_size=VOCAB, max_position_embeddings=1024)
+VOCAB, BATCH, STEPS, SEED, RATE, PROMPT, EXERCISES = 768, 16, 5000, 77, 4e-3, 0.05, 2
+SHAPE = Shape(hidden_size=128, num_hidden_layers=5, num_attention_heads=4, num_key_value_heads=4, head_dim=32,
+              intermediate_size=384, vocab_size=VOCAB, max_position_embeddings=1024)
 TEMPLATE = "{% for m in messages %}{% if m['role'] == 'user' %}" + END + "{{ m['content'] }}{% endif %}{% endfor %}"
 SPEC = pathlib.Path(__file__).resolve().parent / "lam.yaml"
 
@@ -42,16 +43,18 @@ class Examples:
 
     def rows(self, examples):
         """Token ids, and the weight of each in the loss: what is said counts in full."""
-        texts, weights = [], []
-        for example in examples:
-            for i, (shown, said) in enumerate(example):
-                texts += [shown if i else END + shown, said + END]
-                weights += [PROMPT, 1.0]
-        parts, rows, at = [part.ids for part in self.tokenizer.encode_batch(texts)], [], 0
-        for example in examples:
-            of = slice(at, at + 2 * len(example))
-            rows.append([(i, w) for ids, w in zip(parts[of], weights[of]) for i in ids])
-            at = of.stop
+        texts, weights, ends = [], [], []
+        for steps in examples:
+            texts.append(END)
+            weights.append(PROMPT)
+            for step in steps:
+                for shown, said in step:
+                    texts += [shown, said]
+                    weights += [PROMPT, 1.0]
+                texts[-1] += END
+            ends.append(len(texts))
+        parts = [part.ids for part in self.tokenizer.encode_batch(texts)]
+        rows = [[(i, w) for ids, w in zip(parts[a:b], weights[a:b]) for i in ids] for a, b in zip([0, *ends], ends)]
         length = max(map(len, rows))
         ids, weights = zip(*(zip(*(row + [(0, 0.0)] * (length - len(row)))) for row in rows))
         return torch.tensor(ids).to(self.device), torch.tensor(weights).to(self.device)
@@ -61,7 +64,7 @@ class Examples:
             self.block = step // self.BLOCK
             rng = random.Random(SEED * 1_000_003 + self.block)
             examples = [tasks.example(rng, exercises=EXERCISES) for _ in range(self.BLOCK * BATCH)]
-            examples.sort(key=lambda e: sum(len(shown) + len(said) for shown, said in e))
+            examples.sort(key=lambda steps: sum(len(shown) + len(said) for step in steps for shown, said in step))
             self.batches = [examples[i : i + BATCH] for i in range(0, len(examples), BATCH)]
             rng.shuffle(self.batches)
         return self.rows(self.batches[step % self.BLOCK])
@@ -83,7 +86,7 @@ def right_actions(model, examples, n=96):
 def train(args):
     torch.manual_seed(SEED)
     rng = random.Random(SEED)
-    texts = [p + a for _ in range(3000) for p, a in tasks.example(rng)]
+    texts = [shown + said for _ in range(3000) for step in tasks.example(rng) for shown, said in step]
     tokenizer = train_tokenizer(texts, VOCAB, within=LETTERS)
     examples, model = Examples(tokenizer, args.device), Decoder(SHAPE).to(args.device)
     print(f"{model.sizes()[0]} parameters", flush=True)

@@ -1,9 +1,13 @@
 """Tasks over files, and who does them: what lam.py learns from and is scored on.
 
-A task is a sentence, what is wanted in words of our own, a tree of files, and a plan: from the tree and what was done so far it
-says the next action, or that it is done. The model is asked twice: by the stage `intent` what is wanted, by `plan` for an action. Trees, names and sentences are made at random. A fifth of the words, and a fifth of
-the ways to say each task, are for the score alone: `unseen` draws from those. The words of a sentence are all learnt, since
-the model knows no others; what is new is how they stand together.
+A task is a sentence, what is wanted in words of our own, and a tree of files. The model is asked three things: by the stage
+`intent` what is wanted; then before each action by `think` to read what is there, line by line, up to the first thing that is to
+be acted on; and by `plan` for the action. To say of a name that was just written whether it is wanted is easy to learn; to
+choose one of many, whose endings come after their beginnings, is not.
+
+Trees, names and sentences are made at random. A fifth of the words, and a fifth of the ways to say each task, are for the
+score alone: `unseen` draws from those. The words of a sentence are all learnt, since the model knows no others; what is new
+is how they stand together.
 
 The prompts are those that plugins/lam writes (prompt.c), and the results of actions those of its tools, so that what is
 learnt here is what `viv act` asks.
@@ -34,8 +38,12 @@ POLITE = [("", "")] * 6 + [("", "."), ("", ", please"), ("", " now"), ("", " for
 KIND_OF = {ending: kind for kind, endings in KINDS.items() for ending in endings}
 
 
+def ending_of(path: str) -> str:
+    return path.rsplit(".", 1)[-1]
+
+
 def kind_of(path: str) -> str:
-    return KIND_OF.get(path.rsplit(".", 1)[-1], "other")
+    return KIND_OF.get(ending_of(path), "other")
 
 
 def base(path: str) -> str:
@@ -55,9 +63,11 @@ def inside(folder: str, name: str) -> str:
 class Tree(dict):
     """Path -> the text of a file, or None for a folder."""
 
+    def lines(self) -> list[str]:
+        return [path + ("/" if self[path] is None else "") for path in sorted(self, key=str.encode)]
+
     def shown(self) -> str:
-        lines = [path + ("/" if self[path] is None else "") for path in sorted(self, key=str.encode)]
-        return "What is in the folder:\n" + "".join(line + "\n" for line in lines or ["nothing"])
+        return "What is in the folder:\n" + "".join(line + "\n" for line in self.lines() or ["nothing"])
 
     def files(self, folder: str = None) -> list[str]:
         return [p for p in sorted(self, key=str.encode) if self[p] is not None and folder in (None, folder_of(p))]
@@ -103,10 +113,10 @@ class Words:
     def word(self) -> str:
         """A noun, or letters: what is learnt is to copy names, not to know them."""
         way = self.rng.random()
-        if way < 0.3:
+        if way < 0.2:
             parts = self.rng.randint(2, 3)
             return "".join(self.rng.choice("bcdfghjklmnprstvwz") + self.rng.choice("aeiou") for _ in range(parts))
-        if way < 0.5:
+        if way < 0.3:
             return "".join(self.rng.choice("abcdefghijklmnopqrstuvwxyz") for _ in range(self.rng.randint(2, 9)))
         return self.rng.choice(NOUNS[::5] if self.unseen else [n for i, n in enumerate(NOUNS) if i % 5])
 
@@ -118,6 +128,10 @@ class Words:
     def file(self, endings: list[str] = ()) -> str:
         ending = self.rng.choice(endings or [e for es in KINDS.values() for e in es])
         return f"{self.stem()}.{ending}"
+
+    def files(self, least: int) -> int:
+        """How many: often few, which are soon read, and at times many."""
+        return self.rng.randint(least, 12 if self.rng.random() < 0.2 else 6)
 
     def sentence(self) -> str:
         return " ".join(self.word() for _ in range(self.rng.randint(2, 5)))
@@ -160,30 +174,11 @@ class Task:
     text: str
     wanted: dict
     tree: Tree
-    plan: object  # (tree, results so far) -> the next action
     answer: str = ""  # what must be in the last answer, for a task that is a question
 
 
-def done(answer: str) -> dict:
-    return {"action": "done", "answer": answer}
-
-
-def gather(tree: Tree, chosen: list[str], folder_for, answer: str) -> dict:
-    """Moves the first of the files to its folder, which is made first where it is missing."""
-    if not chosen:
-        return done(answer)
-    folder = folder_for(chosen[0])
-    if folder not in tree and folder != ".":
-        return {"action": "make_folder", "folder": folder_of(folder), "name": base(folder)}
-    return {"action": "move", "from": chosen[0], "folder": folder, "name": base(chosen[0])}
-
-
-def sort_plan(tree: Tree, results: list[str]) -> dict:
-    return gather(tree, tree.files("."), kind_of, "The files are sorted by kind.")
-
-
 def sort_by_kind(w: Words) -> Task:
-    tree = w.tree(w.rng.randint(2, 7), w.rng.randint(0, 2))
+    tree = w.tree(w.files(2), w.rng.randint(0, 2))
     for kind in w.rng.sample(list(KINDS), w.rng.randint(0, 2)):
         tree[kind] = None
     text = w.choose(["[Sort|Tidy|Organise|Order|Group] [the files|these files|all files|everything|my files] by [kind|type]",
@@ -191,11 +186,11 @@ def sort_by_kind(w: Words) -> Task:
                      "[Tidy|Clean|Tidy up|Clean up] [this folder|the folder|here|everything]",
                      "[Put|Move] [each file|every file|all files] into a folder for its [kind|type]",
                      "Make a folder for each [kind|type] of file and [move|put] the files there"])
-    return Task("sort", text, {"do": "sort"}, tree, sort_plan)
+    return Task("sort", text, {"do": "sort"}, tree)
 
 
 def move_one(w: Words) -> Task:
-    tree = w.tree(w.rng.randint(1, 7), w.rng.randint(1, 3))
+    tree = w.tree(w.files(1), w.rng.randint(1, 3))
     path = w.rng.choice(tree.files())
     others = [f for f in tree.folders() if f != folder_of(path)]
     target = w.rng.choice(others) if others and w.rng.random() < 0.6 else w.word()
@@ -205,28 +200,23 @@ def move_one(w: Words) -> Task:
                      "Take [|the file ]{a} and put it [in|into] [|the folder ]{b}",
                      "{a} [belongs|should go|goes|has to go] [to|into|in] [|the folder ]{b}",
                      "I [want|need|would like] [|the file ]{a} in [|the folder ]{b}"]).format(a=base(path), b=target)
-    return Task("move", text, {"do": "move", "what": base(path), "to": target}, tree,
-                lambda t, _: gather(t, [path] if path in t else [], lambda _: target, f"{base(path)} is in {target}."))
+    return Task("move", text, {"do": "move", "what": base(path), "to": target}, tree)
 
 
 def move_all(w: Words) -> Task:
-    tree = w.tree(w.rng.randint(2, 7), w.rng.randint(0, 2))
-    ending = base(w.rng.choice(tree.files())).rsplit(".", 1)[-1]
+    tree = w.tree(w.files(2), w.rng.randint(0, 2))
+    ending = ending_of(w.rng.choice(tree.files()))
     for _ in range(w.rng.randint(0, 2)):
         w.add(tree, ending)
-    target = w.word()
+    target = w.rng.choice(tree.folders() or [w.word()]) if w.rng.random() < 0.4 else w.word()
     text = w.choose(["[Move|Put|Bring|Take|Collect] [all|the|all the|all my] [|.]{e} files [to|into|in] [|the folder ]{b}",
                      "[Move|Put|Bring|Take] [every|each] [|.]{e} file [to|into|in] [|the folder ]{b}",
                      "I [want|need|would like] [all|the|all the] [|.]{e} files in [|the folder ]{b}"]).format(e=ending, b=target)
-
-    def plan(t, _):
-        left = [p for p in t.files() if p.endswith("." + ending) and folder_of(p) != target]
-        return gather(t, left, lambda _: target, f"The {ending} files are in {target}.")
-    return Task("move all", text, {"do": "move", "what": f"*.{ending}", "to": target}, tree, plan)
+    return Task("move all", text, {"do": "move", "what": f"*.{ending}", "to": target}, tree)
 
 
 def archive(w: Words) -> Task:
-    tree = w.tree(w.rng.randint(1, 7), w.rng.randint(0, 3))
+    tree = w.tree(w.files(1), w.rng.randint(0, 3))
     path = w.rng.choice(tree.files() + tree.folders())
     if w.rng.random() < 0.4:
         tree["archive"] = None
@@ -235,86 +225,68 @@ def archive(w: Words) -> Task:
     text = w.choose(["Archive [|the old ]{a}", "[Put|Move|Send|Bring|Take] [|the old ]{a} [to|into|in] the archive",
                      "{a} [can go|belongs|should go|has to go] [to|into|in] the archive",
                      "I [want|need] {a} in the archive"]).format(a=base(path))
-    return Task("archive", text, {"do": "move", "what": base(path), "to": "archive"}, tree,
-                lambda t, _: gather(t, [path] if path in t and folder_of(path) != "archive" else [], lambda _: "archive",
-                                    f"{base(path)} is in archive."))
+    return Task("archive", text, {"do": "move", "what": base(path), "to": "archive"}, tree)
 
 
 def rename(w: Words) -> Task:
-    tree = w.tree(w.rng.randint(1, 7), w.rng.randint(0, 3))
+    tree = w.tree(w.files(1), w.rng.randint(0, 3))
     path = w.rng.choice(tree.files())
-    new = f"{w.stem()}.{path.rsplit('.', 1)[-1]}"
+    new = f"{w.stem()}.{ending_of(path)}"
+    if new in map(base, tree):
+        return rename(w)
     text = w.choose(["Rename [|the file ]{a} [to|as|into] {b}", "[Call|Name] [|the file ]{a} {b}",
                      "Change the name of [|the file ]{a} [to|into] {b}",
                      "Give [|the file ]{a} the name {b}", "Let [|the file ]{a} have the name {b}",
                      "{a} should [be called|be named|have the name] {b}",
                      "I want {a} to [be called|be named|have the name] {b}"]).format(a=base(path), b=new)
-
-    def plan(t, _):
-        if path in t and new != base(path):
-            return {"action": "move", "from": path, "folder": folder_of(path), "name": new}
-        return done(f"{base(path)} is {new} now.")
-    return Task("rename", text, {"do": "rename", "what": base(path), "to": new}, tree, plan)
+    return Task("rename", text, {"do": "rename", "what": base(path), "to": new}, tree)
 
 
 def copy_one(w: Words) -> Task:
-    tree = w.tree(w.rng.randint(1, 7), w.rng.randint(1, 3))
+    tree = w.tree(w.files(1), w.rng.randint(1, 3))
     path = w.rng.choice(tree.files())
-    target = w.rng.choice([f for f in tree.folders() if f != folder_of(path)] or ["."])
-    if target == "." or inside(target, base(path)) in tree:
+    others = [f for f in tree.folders() if f != folder_of(path)]
+    if not others:
         return copy_one(w)
+    target = w.rng.choice(others)
     text = w.choose(["Copy [|the file ]{a} [to|into] [|the folder ]{b}",
                      "[Make|Put|Save] a [copy|second copy] of [|the file ]{a} [in|into] [|the folder ]{b}",
                      "I [want|need|would like] a copy of [|the file ]{a} in [|the folder ]{b}"]).format(a=base(path), b=target)
-
-    def plan(t, _):
-        if inside(target, base(path)) not in t:
-            return {"action": "copy", "from": path, "folder": target, "name": base(path)}
-        return done(f"A copy of {base(path)} is in {target}.")
-    return Task("copy", text, {"do": "copy", "what": base(path), "to": target}, tree, plan)
+    return Task("copy", text, {"do": "copy", "what": base(path), "to": target}, tree)
 
 
-def delete(w: Words) -> Task:
-    tree = w.tree(w.rng.randint(1, 7), w.rng.randint(0, 3))
-    if w.rng.random() < 0.5:
-        path = w.rng.choice(tree.files() + tree.folders())
-        text = w.choose(["[Delete|Remove|Throw away|Get rid of|Erase] [|the old |the file ]{a}",
-                         "I [do not|don't] [need|want] [|the old |the file ]{a} [any more|anymore]",
-                         "{a} [can go|is not needed any more|is not needed anymore|can be deleted|should be deleted]"]).format(a=base(path))
-        return Task("delete", text, {"do": "delete", "what": base(path)}, tree,
-                    lambda t, _: {"action": "delete", "path": path} if path in t else done(f"{base(path)} is deleted."))
-    ending = w.rng.choice(["tmp", "log", "bak"])
+def delete_one(w: Words) -> Task:
+    tree = w.tree(w.files(1), w.rng.randint(0, 3))
+    path = w.rng.choice(tree.files() + tree.folders())
+    text = w.choose(["[Delete|Remove|Throw away|Get rid of|Erase] [|the old |the file ]{a}",
+                     "I [do not|don't] [need|want] {a} [any more|anymore]",
+                     "{a} [can|should] [go away|be deleted|be removed]"]).format(a=base(path))
+    return Task("delete", text, {"do": "delete", "what": base(path)}, tree)
+
+
+def delete_all(w: Words) -> Task:
+    tree = w.tree(w.files(1), w.rng.randint(0, 3))
+    ending = w.rng.choice(["tmp", "log", "bak"]) if w.rng.random() < 0.6 else ending_of(w.rng.choice(tree.files()))
     for _ in range(w.rng.randint(1, 3)):
         w.add(tree, ending)
     text = w.choose(["[Delete|Remove|Throw away|Get rid of|Erase] [all|the|all the|all my] [|.]{e} files",
                      "[Delete|Remove|Throw away|Get rid of|Erase] [every|each] [|.]{e} file",
                      "I [do not|don't] [need|want] [the|all the] [|.]{e} files [any more|anymore]"]).format(e=ending)
-
-    def plan(t, _):
-        left = [p for p in t.files() if p.endswith("." + ending)]
-        return {"action": "delete", "path": left[0]} if left else done(f"The {ending} files are deleted.")
-    return Task("delete", text, {"do": "delete", "what": f"*.{ending}"}, tree, plan)
-
-
-def found(path: str) -> dict:
-    return done(f"It is {path}." if "/" in path else f"It is {path}, at the top.")
+    return Task("delete all", text, {"do": "delete", "what": f"*.{ending}"}, tree)
 
 
 def find_name(w: Words) -> Task:
-    tree = w.tree(w.rng.randint(2, 7), w.rng.randint(1, 3))
+    tree = w.tree(w.files(2), w.rng.randint(1, 3))
     path = w.rng.choice([p for p in tree.files() if "/" in p] or tree.files())
-    name = base(path)
-    if sum(base(p) == name for p in tree.files()) > 1:
-        return find_name(w)
     text = w.choose(["Where is [|the file |my file ]{a}?", "Where [can I|do I|did I] [find|have|put] [|the file ]{a}?",
                      "[Find|Look for] [|the file |my file ]{a}",
                      "In [which|what] folder [is|do I have|can I find] [|the file ]{a}?",
-                     "[Tell|Show] me where [|the file |my file ]{a} is"]).format(a=name)
-    return Task("find", text, {"do": "find", "what": name}, tree, lambda t, _: found(path), answer=path)
+                     "[Tell|Show] me where [|the file |my file ]{a} is"]).format(a=base(path))
+    return Task("find", text, {"do": "find", "what": base(path)}, tree, answer=path)
 
 
 def find_text(w: Words) -> Task:
-    tree = w.tree(w.rng.randint(1, 7), w.rng.randint(0, 3))
+    tree = w.tree(w.files(1), w.rng.randint(0, 3))
     word = w.word()
     path = w.rng.choice(tree.files())
     if any(word in p or word in (tree[p] or "") for p in tree):
@@ -324,50 +296,127 @@ def find_text(w: Words) -> Task:
                      "Find the file that [mentions|contains|is about|has|speaks of] [|the word ]{a}",
                      "Search [|the files ]for [|the word ]{a}", "In [which|what] file [is|do I find|can I find] the word {a}?",
                      "[Tell|Show] me [which|what] file [mentions|contains|is about|has] [|the word ]{a}"]).format(a=word)
-    return Task("search", text, {"do": "search", "what": word}, tree, lambda t, r: done(f"It is in {path}.") if r
-                else {"action": "search", "folder": ".", "text": word}, answer=path)
+    return Task("search", text, {"do": "search", "what": word}, tree, answer=path)
 
 
 def summarise(w: Words) -> Task:
-    tree = w.tree(w.rng.randint(0, 6), w.rng.randint(0, 2))
-    kinds = sorted({kind_of(p) for p in tree.files()})
+    tree = w.tree(w.files(0), w.rng.randint(0, 2))
     text = w.choose(["[What|What kind of files|What kinds of files] is [in here|in this folder|in the folder]?",
                      "[Summarise|Sum up|Describe] [the files|what is here|what is in here|all files|this folder|the folder]",
                      "[What|What files|What kinds of files] do I have[| here| in here| in this folder]?",
                      "[Give me|Show me|Make] a [summary|short summary] of [the files|this folder|the folder|all files]"])
-    said = " and ".join([", ".join(kinds[:-1]), kinds[-1]] if kinds[1:] else kinds) or "no files"
-    return Task("summarise", text, {"do": "summarise"}, tree, lambda t, _: done(f"Here: {said}."), answer=said)
+    return Task("summarise", text, {"do": "summarise"}, tree, answer=summary_of(tree))
 
 
 def make_folder(w: Words) -> Task:
-    tree = w.tree(w.rng.randint(0, 7), w.rng.randint(0, 3))
+    tree = w.tree(w.files(0), w.rng.randint(0, 3))
     name = w.word()
     if name in tree:
         return make_folder(w)
     text = w.choose(["[Make|Create|Add] [a|a new] folder [|called |named |with the name ]{a}", "[Make|Create|Add] the folder {a}",
                      "I [want|need|would like] a [|new ]folder [|called |named |with the name ]{a}"]).format(a=name)
-    return Task("make folder", text, {"do": "make folder", "what": name}, tree, lambda t, _: done(f"The folder {name} is there.") if name in t
-                else {"action": "make_folder", "folder": ".", "name": name})
+    return Task("make folder", text, {"do": "make folder", "what": name}, tree)
 
 
 def write(w: Words) -> Task:
-    tree = w.tree(w.rng.randint(0, 7), w.rng.randint(0, 3))
+    tree = w.tree(w.files(0), w.rng.randint(0, 3))
     name, words = w.file(["txt", "md"]), w.sentence()
     if name in tree:
         return write(w)
     text = w.choose(['[Write|Note|Put|Save] "{b}" [to|into|in] [|the file |the new file |a new file ]{a}',
                      '[Write|Make|Create|Add] [a file|a note|a new file|a text] {a} [that says|with|with the text|with the words] "{b}"',
                      'I [want|need|would like] a [file|note] {a} [that says|with|with the text|with the words] "{b}"']).format(a=name, b=words)
-    return Task("write", text, {"do": "write", "what": name, "text": words}, tree, lambda t, _: done(f"It is written in {name}.") if name in t
-                else {"action": "write", "folder": ".", "name": name, "text": words})
+    return Task("write", text, {"do": "write", "what": name, "text": words}, tree)
 
 
-MAKERS = [sort_by_kind, sort_by_kind, sort_by_kind, move_one, move_all, move_all, archive, rename, copy_one, delete, find_name, find_text, summarise,
-          make_folder, write]
+MAKERS = [sort_by_kind, sort_by_kind, move_one, move_all, archive, rename, copy_one, delete_one, delete_all, find_name, find_text,
+          summarise, make_folder, write]
 
 
 def make_task(rng: random.Random, unseen: bool = False) -> Task:
-    return rng.choice(MAKERS)(Words(rng, unseen))
+    """Now and then what is named is not there."""
+    task = rng.choice(MAKERS)(Words(rng, unseen))
+    if rng.random() < 0.07 and task.wanted["do"] in ("move", "rename", "copy", "delete", "find"):
+        gone = [line.removesuffix("/") for line in task.tree.lines() if matches(task.wanted["what"], line)]
+        task.tree = Tree({p: text for p, text in task.tree.items() if not any((p + "/").startswith(g + "/") for g in gone)})
+        task.answer = "no " + task.wanted["what"].removeprefix("*")
+    return task
+
+
+# --- who does them ------------------------------------------------------------------------------------------------
+
+def matches(what: str, line: str) -> bool:
+    return not line.endswith("/") and line.endswith(what[1:]) if what.startswith("*.") else base(line.removesuffix("/")) == what
+
+
+def worth(wanted: dict, line: str) -> str:
+    """What is to become of a line of the tree: a folder, a new name, a word; "" if it stays as it is."""
+    do, what, path, is_file = wanted["do"], wanted.get("what"), line.removesuffix("/"), not line.endswith("/")
+    if do == "sort":
+        return kind_of(path) if is_file and "/" not in path else ""
+    if do == "summarise":
+        return kind_of(path) if is_file else ""
+    if not matches(what, line) or do == "move" and folder_of(path) == wanted["to"]:
+        return ""
+    return {"delete": "delete", "find": "here"}.get(do) or wanted["to"]
+
+
+def thought(wanted: dict, tree: Tree, results: list[str]) -> dict:
+    """Lines from the first on, and what each is worth, to the first that is worth something. None, if what is wanted is in no
+    line, or was done already."""
+    if wanted["do"] in ("search", "make folder", "write") or results and wanted["do"] in ("rename", "copy"):
+        return {}
+    seen = {}
+    for line in tree.lines():
+        seen[line] = worth(wanted, line)
+        if seen[line] and wanted["do"] != "summarise":
+            break
+    return seen
+
+
+def summary_of(tree: Tree) -> str:
+    *some, last = sorted({kind_of(p) for p in tree.files()}) or ["nothing"]
+    return " and ".join([", ".join(some), last] if some else [last])
+
+
+def done(answer: str) -> dict:
+    return {"action": "done", "answer": answer}
+
+
+def finished(wanted: dict, tree: Tree, results: list[str]) -> dict:
+    """All was read, and nothing is left to do."""
+    do, what, to = wanted["do"], wanted.get("what", "").removeprefix("*"), wanted.get("to")
+    if do == "search":
+        return done(f"It is in {results[-1].split(':')[0]}.")
+    if not results and do in ("move", "rename", "copy", "delete", "find"):
+        return done(f"There is no {what} to {do}.")
+    return done({"sort": "The files are sorted.", "summarise": f"Here: {summary_of(tree)}.", "move": f"{what} is in {to}.",
+                 "rename": f"{what} is {to} now.", "copy": f"{what} is copied to {to}.", "delete": f"{what} is deleted.",
+                 "make folder": f"{what} is there.", "write": f"{what} is written."}[do])
+
+
+def next_action(wanted: dict, tree: Tree, seen: dict, results: list[str]) -> dict:
+    """From what is wanted and the thought."""
+    do, what = wanted["do"], wanted.get("what")
+    line, value = list(seen.items())[-1] if seen else ("", "")
+    path = line.removesuffix("/")
+    if not results and do == "search":
+        return {"action": "search", "folder": ".", "text": what}
+    if not results and do == "make folder":
+        return {"action": "make_folder", "folder": ".", "name": what}
+    if not results and do == "write":
+        return {"action": "write", "folder": ".", "name": what, "text": wanted["text"]}
+    if not value or do == "summarise":
+        return finished(wanted, tree, results)
+    if do == "find":
+        return done(f"It is {path}.")
+    if do == "delete":
+        return {"action": "delete", "path": path}
+    if do == "rename":
+        return {"action": "move", "from": path, "folder": folder_of(path), "name": value}
+    if value not in tree:
+        return {"action": "make_folder", "folder": ".", "name": value}
+    return {"action": "copy" if do == "copy" else "move", "from": path, "folder": value, "name": base(path)}
 
 
 # --- what the model is shown, and says -----------------------------------------------------------------------------
@@ -386,54 +435,53 @@ def as_json(value: dict) -> str:
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
 
-def steps_of(task: Task) -> list[tuple[str, str, Tree]]:
-    """The prompt and the answer of what is wanted, then of each step, with the tree that the prompt shows."""
+Step = list[tuple[str, str]]  # what is shown, and what is said to it
+
+
+def answers(wanted: dict, tree: Tree, results: list[str]) -> tuple[Step, dict]:
+    """The thought and the action, and the action itself."""
+    seen = thought(wanted, tree, results)
+    action = next_action(wanted, tree, seen, results)
+    return [("The next thought:\n", as_json(seen)), ("\nThe next action:\n", as_json(action))], action
+
+
+def steps_of(task: Task) -> list[tuple[Step, Tree]]:
+    """What is wanted, then each step; and the tree that each shows."""
     tree, history, results, wanted = Tree(task.tree), "", [], as_json(task.wanted)
-    steps = [(f"Task: {task.text}\n\n{tree.shown()}{show_history('')}\n", wanted, Tree(tree))]
+    steps = [([(f"Task: {task.text}\n\n{tree.shown()}{show_history('')}\n", wanted)], Tree(tree))]
     while True:
-        action = task.plan(tree, results)
-        said = as_json(action)
-        steps.append((f"Task: {task.text}\nWhat is wanted: {wanted}\n\n{tree.shown()}{show_history(history)}\nThe next action:\n",
-                      said, Tree(tree)))
+        turns, action = answers(task.wanted, tree, results)
+        shown = f"Task: {task.text}\nWhat is wanted: {wanted}\n\n{tree.shown()}{show_history(history)}\n"
+        steps.append(([(shown + turns[0][0], turns[0][1]), turns[1]], Tree(tree)))
         if action["action"] == "done":
             return steps
         results.append(tree.do(action))
-        history += f"{len(results)}. {said}\ndone:\n" + "".join(f"| {line}\n" for line in results[-1].removesuffix("\n").split("\n"))
+        history += f"{len(results)}. {as_json(action)}\ndone:\n" + "".join(f"| {line}\n" for line in results[-1].removesuffix("\n").split("\n"))
 
 
-def practice(w: Words, tree: Tree) -> tuple[str, str]:
-    """Something else that could be wanted of a tree, and the first action of it."""
-    files, way = tree.files(), w.rng.randrange(7)
-    if way > 4 or not files:
-        return as_json({"do": "sort"}), as_json(sort_plan(tree, []))
-    path = w.rng.choice(files)
-    ending, name = path.rsplit(".", 1)[-1], base(path)
-    first = next(p for p in files if p.endswith("." + ending))
-    if way == 0:
-        return as_json({"do": "delete", "what": f"*.{ending}"}), as_json({"action": "delete", "path": first})
-    if way == 1:
-        return as_json({"do": "delete", "what": name}), as_json({"action": "delete", "path": path})
-    if way == 2:
-        return as_json({"do": "find", "what": name}), as_json(found(path))
-    target = w.rng.choice(tree.folders() or [w.word()])
-    chosen = [p for p in files if p.endswith("." + ending)] if way == 4 else [path]
-    return (as_json({"do": "move", "what": f"*.{ending}" if way == 4 else name, "to": target}),
-            as_json(gather(tree, [p for p in chosen if folder_of(p) != target], lambda _: target,
-                           f"The {ending} files are in {target}." if way == 4 else f"{name} is in {target}.")))
+def practice(w: Words, tree: Tree) -> Step:
+    """Something else that could be wanted of a tree, and the first step of it."""
+    path = w.rng.choice(tree.files() or ["a.txt"])
+    what = w.rng.choice([base(path), f"*.{ending_of(path)}"])
+    to = w.rng.choice(tree.folders() or [w.word()]) if w.rng.random() < 0.5 else w.word()
+    wanted = w.rng.choice([{"do": "sort"}, {"do": "delete", "what": what}, {"do": "move", "what": what, "to": to},
+                           {"do": "find", "what": base(path)}])
+    turns, _ = answers(wanted, tree, [])
+    return [("What is wanted: " + as_json(wanted) + "\n" + turns[0][0], turns[0][1]), turns[1]]
 
 
-def example(rng: random.Random, unseen: bool = False, exercises: int = 0) -> list[tuple[str, str]]:
-    """One step of a task, as what is shown and what is said: a fifth say what is wanted, and few that it is done, which is soon
-    learnt. Behind it, `exercises` about the same tree: to choose among files is hard to learn, and each costs little."""
-    wanted, *actions, last = steps_of(make_task(rng, unseen))
+def example(rng: random.Random, unseen: bool = False, exercises: int = 0) -> list[Step]:
+    """One step of a task: a fifth say what is wanted, and few that it is done, which is soon learnt. Behind it, `exercises` about
+    the same tree, which cost little, since the tree stands there already."""
+    wanted, *steps = steps_of(make_task(rng, unseen))
     way = rng.random()
-    shown, said, tree = wanted if way < 0.2 else last if way < 0.3 or not actions else rng.choice(actions)
-    more = [practice(Words(rng, unseen), tree) for _ in range(exercises)]
-    return [(shown, said), *((w + "\n", action) for w, action in more)]
+    step, tree = wanted if way < 0.2 else steps[-1] if way < 0.35 or not steps[1:] else rng.choice(steps[:-1])
+    w = Words(rng, unseen)
+    return [step] + [practice(w, tree) for _ in range(exercises)]
 
 
 def final_tree(task: Task) -> Tree:
     tree, results = Tree(task.tree), []
-    while (action := task.plan(tree, results))["action"] != "done":
+    while (action := answers(task.wanted, tree, results)[1])["action"] != "done":
         results.append(tree.do(action))
     return tree

@@ -56,7 +56,7 @@ static viv_status generate(struct loop *l, enum stage_id id, const char *system,
     }
     struct text pictures[2] = {{0}, {0}};
     const char *const seen[2] = {l->browser ? l->browser->picture : NULL, l->desktop ? l->desktop->picture : NULL};
-    for (int i = 0; id == PLAN && i < 2; i++)
+    for (int i = 0; (id == THINK || id == PLAN) && i < 2; i++)
         if (seen[i] && !base64_read(seen[i], &pictures[i]))
             text_release(&pictures[i]);
     viv_part parts[4] = {

@@ -350,7 +350,7 @@ viv_status events_ask(const struct events *e, json_t *event, bool *yes);
 json_t *json_of_path(const char *path); /* null for NULL */
 
 /* --- settings.c: what a spec says --- */
-enum stage_id { PERCEIVE, INTENT, DECOMPOSE, PLAN, EXECUTE, VERIFY, N_STAGES };
+enum stage_id { PERCEIVE, INTENT, DECOMPOSE, THINK, PLAN, EXECUTE, VERIFY, N_STAGES };
 extern const char *const stage_names[N_STAGES];
 enum decision { ALLOW, ASK, DENY };
 enum sandbox_mode { SANDBOX_AUTO, SANDBOX_ON, SANDBOX_OFF };

@@ -5,7 +5,7 @@
 #include <inttypes.h>
 #include <string.h>
 
-const char *const stage_names[N_STAGES] = {"perceive", "intent", "decompose", "plan", "execute", "verify"};
+const char *const stage_names[N_STAGES] = {"perceive", "intent", "decompose", "think", "plan", "execute", "verify"};
 
 static const struct limit {
     const char *name;
@@ -43,9 +43,10 @@ static viv_status read_stage(const struct reader *r, const char *name, const jso
     while (i < N_STAGES && strcmp(stage_names[i], name) != 0)
         i++;
     if (i == N_STAGES)
-        return viv_fail(r->host, VIV_EINVAL,
-                        "%s: there is no stage '%s': expected perceive, intent, decompose, plan, execute or verify",
-                        r->name, name);
+        return viv_fail(
+            r->host, VIV_EINVAL,
+            "%s: there is no stage '%s': expected perceive, intent, decompose, think, plan, execute or verify",
+            r->name, name);
     struct stage *stage = &s->stages[i];
     stage->on = !json_is_false(v);
     if (!json_is_object(v) && !json_is_false(v) && !json_is_null(v) && !json_is_true(v))

@@ -140,11 +140,17 @@ END_TEST
 TEST(stages_speak_in_order)
 {
     const char *path = begin();
-    const char *const list[] = {"{\"intent\":\"find\",\"summary\":\"s\"}", "{\"goals\":[\"one\"]}", DONE,
-                                "{\"done\":true,\"why\":\"\"}", NULL};
-    ck_assert_int_eq(act(path, "{\"stages\":{\"intent\":{},\"decompose\":{},\"verify\":{}}}", list, 0), VIV_OK);
+    const char *const list[] = {"{\"intent\":\"find\",\"summary\":\"s\"}",
+                                "{\"goals\":[\"one\"]}",
+                                "{\"thought\":\"nothing is left\"}",
+                                DONE,
+                                "{\"done\":true,\"why\":\"\"}",
+                                NULL};
+    ck_assert_int_eq(act(path, "{\"stages\":{\"intent\":{},\"decompose\":{},\"think\":{},\"verify\":{}}}", list, 0),
+                     VIV_OK);
     tells("\"stage\":\"intent\"");
     tells("\"stage\":\"decompose\"");
+    tells("\"stage\":\"think\"");
     tells("\"stage\":\"verify\"");
     ck_assert_ptr_nonnull(strstr(text_or_empty(&asked_with), "The goals: {\"goals\":[\"one\"]}"));
     end(path);
