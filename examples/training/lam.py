@@ -26,7 +26,7 @@ import trainer
 from decoder import Decoder, Shape
 from tokenizer import END, LETTERS, train_tokenizer
 
-VOCAB, BATCH, STEPS, SEED, RATE, PROMPT, EXERCISES = 768, 16, 5000, 77, 4e-3, 0.05, 2
+VOCAB, BATCH, STEPS, SEED, RATE, PROMPT, EXERCISES = 768, 16, 4200, 77, 4e-3, 0.05, 2
 SHAPE = Shape(hidden_size=128, num_hidden_layers=5, num_attention_heads=4, num_key_value_heads=4, head_dim=32,
               intermediate_size=384, vocab_size=VOCAB, max_position_embeddings=1024)
 TEMPLATE = "{% for m in messages %}{% if m['role'] == 'user' %}" + END + "{{ m['content'] }}{% endif %}{% endfor %}"

@@ -111,14 +111,18 @@ class Words:
         self.rng, self.unseen = rng, unseen
 
     def word(self) -> str:
-        """A noun, or letters: what is learnt is to copy names, not to know them."""
+        """A noun, halves of two, syllables, or letters: what is learnt is to copy names, not to know them."""
+        nouns = NOUNS[::5] if self.unseen else [n for i, n in enumerate(NOUNS) if i % 5]
         way = self.rng.random()
-        if way < 0.2:
+        if way < 0.3:
+            a, b = self.rng.choice(nouns), self.rng.choice(nouns)
+            return a[: self.rng.randint(1, len(a))] + b[self.rng.randint(0, len(b) - 1) :]
+        if way < 0.45:
             parts = self.rng.randint(2, 3)
             return "".join(self.rng.choice("bcdfghjklmnprstvwz") + self.rng.choice("aeiou") for _ in range(parts))
-        if way < 0.3:
+        if way < 0.6:
             return "".join(self.rng.choice("abcdefghijklmnopqrstuvwxyz") for _ in range(self.rng.randint(2, 9)))
-        return self.rng.choice(NOUNS[::5] if self.unseen else [n for i, n in enumerate(NOUNS) if i % 5])
+        return self.rng.choice(nouns)
 
     def stem(self) -> str:
         word = self.word() + (self.rng.choice("_- ") + self.word() if self.rng.random() < 0.15 else "")
@@ -471,11 +475,11 @@ def practice(w: Words, tree: Tree) -> Step:
 
 
 def example(rng: random.Random, unseen: bool = False, exercises: int = 0) -> list[Step]:
-    """One step of a task: a fifth say what is wanted, and few that it is done, which is soon learnt. Behind it, `exercises` about
+    """One step of a task: a quarter say what is wanted, and few that it is done, which is soon learnt. Behind it, `exercises` about
     the same tree, which cost little, since the tree stands there already."""
     wanted, *steps = steps_of(make_task(rng, unseen))
     way = rng.random()
-    step, tree = wanted if way < 0.2 else steps[-1] if way < 0.35 or not steps[1:] else rng.choice(steps[:-1])
+    step, tree = wanted if way < 0.25 else steps[-1] if way < 0.38 or not steps[1:] else rng.choice(steps[:-1])
     w = Words(rng, unseen)
     return [step] + [practice(w, tree) for _ in range(exercises)]
 

@@ -102,7 +102,7 @@ def greedy(logits_of, ids):
 
 def main():
     OUT.mkdir(exist_ok=True)
-    for name in sys.argv[1:] or ["llm", "moe", "slm", "vlm"]:
+    for name in sys.argv[1:] or ["llm", "moe", "slm", "vlm", "lam"]:
         reader, tensors = read(ROOT / "specs" / "embedded" / f"{name}.gguf")
         tokenizer = tokenizer_of(reader)
         if name == "vlm":
@@ -115,7 +115,8 @@ def main():
             said = greedy(lambda ids: model(pixels, ids), ids)
         else:
             model = decoder({"llm": llm, "moe": moe, "slm": slm, "lam": lam}[name].SHAPE, tensors)
-            prompt = tasks.steps_of(tasks.sort_by_kind(tasks.Words(random.Random(3), True)))[0][0] if name == "lam" else "ROMEO:"
+            steps = tasks.steps_of(tasks.sort_by_kind(tasks.Words(random.Random(3), True)))
+            prompt = steps[1][0][0][0] if name == "lam" else "ROMEO:"  # what the stage `think` is shown
             said = greedy(model, tokenizer.encode((END if name == "lam" else "") + prompt).ids)
         (OUT / f"{name}.json").write_text(json.dumps({"prompt": prompt, "ids": said}) + "\n")
         print(name, repr(tokenizer.decode(said, skip_special_tokens=False)))
