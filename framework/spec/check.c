@@ -448,8 +448,11 @@ static viv_status check_param(struct checker *c, const struct param *p)
     const struct yaml *values[] = {
         p->value,           yaml_get(d, "default"), yaml_get(d, "if_null"),
         yaml_get(d, "min"), yaml_get(d, "max"),     yaml_get(d, "type") && status == VIV_OK ? type.length : NULL};
-    for (size_t i = 0; status == VIV_OK && i < sizeof values / sizeof *values; i++)
+    for (size_t i = 0; status == VIV_OK && i < sizeof values / sizeof *values; i++) {
+        c->in_repeat = d && type.length && (i == 1 || i == 2); /* computed for each item */
         status = check_value(c, values[i], d && type.kind == VALUE_STRING && values[i] != type.length);
+        c->in_repeat = false;
+    }
     return status;
 }
 

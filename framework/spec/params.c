@@ -219,6 +219,18 @@ static viv_status one_for_all(struct expander *x, const struct param_type *t, st
     return VIV_OK;
 }
 
+/* How many items a list with a length has. */
+static viv_status length_of(struct expander *x, const struct param_type *t, int64_t *out)
+{
+    struct value v = {0};
+    const viv_status status = expander_eval(x, t->length, &v);
+    if (status == VIV_OK && (v.kind != VALUE_INT || v.i < 0 || v.i > MAX_LIST))
+        return yaml_error(x->err, t->length->at, VIV_EINVAL, "the length of a list must be an integer from 0 to %d",
+                          MAX_LIST);
+    *out = v.i;
+    return status;
+}
+
 static viv_status fit_param(struct expander *x, const struct param_type *t, struct value *v, const char *who)
 {
     if (v->kind == VALUE_NONE)
@@ -228,26 +240,23 @@ static viv_status fit_param(struct expander *x, const struct param_type *t, stru
         return status == VIV_OK ? fit(x, t, v, who) : status;
     }
     bool single = v->kind != VALUE_LIST;
-    struct value length = {.kind = VALUE_INT, .i = single ? 1 : v->n};
-    viv_status status = t->length ? expander_eval(x, t->length, &length) : VIV_OK;
+    int64_t length = single ? 1 : v->n;
+    viv_status status = t->length ? length_of(x, t, &length) : VIV_OK;
     if (status != VIV_OK)
         return status;
-    if (length.kind != VALUE_INT || length.i < 0 || length.i > MAX_LIST)
-        return t->length ? yaml_error(x->err, t->length->at, VIV_EINVAL,
-                                      "the length of a list must be an integer from 0 to %d", MAX_LIST)
-                         : error_set(x->err, VIV_ELIMIT, "%s is a list of %" PRId64 ", at most %d", who, length.i,
-                                     MAX_LIST);
-    if (!single && v->n != (uint32_t)length.i)
+    if (length > MAX_LIST)
+        return error_set(x->err, VIV_ELIMIT, "%s is a list of %" PRId64 ", at most %d", who, length, MAX_LIST);
+    if (!single && v->n != (uint32_t)length)
         return error_set(x->err, VIV_EINVAL, "%s is a list of %" PRIu32 ", expected one of %" PRId64, who, v->n,
-                         length.i);
-    struct value *items = arena_array(x->arena, (size_t)length.i, sizeof *items);
+                         length);
+    struct value *items = arena_array(x->arena, (size_t)length, sizeof *items);
     if (!items)
         return error_nomem(x->err);
-    for (int64_t i = 0; i < length.i && status == VIV_OK; i++) {
+    for (int64_t i = 0; i < length && status == VIV_OK; i++) {
         items[i] = single ? *v : v->list[i];
         status = fit(x, t, &items[i], who);
     }
-    *v = (struct value){.kind = VALUE_LIST, .n = (uint32_t)length.i, .list = items};
+    *v = (struct value){.kind = VALUE_LIST, .n = (uint32_t)length, .list = items};
     return status;
 }
 
@@ -462,6 +471,29 @@ static viv_status from_spec(struct expander *x, const struct param_type *t, cons
     return expander_eval(x, y, v);
 }
 
+/* A default of a list with a length is computed for each {i}; it may also be a list, or none. */
+static viv_status default_of(struct expander *x, const struct param_type *t, const struct yaml *y, struct value *v)
+{
+    int64_t n = 0;
+    if (!t->list || !t->length || y->kind == YAML_LIST)
+        return from_spec(x, t, y, v);
+    viv_status status = length_of(x, t, &n);
+    struct value *items = status == VIV_OK ? arena_array(x->arena, (size_t)n, sizeof *items) : NULL;
+    if (status == VIV_OK && !items)
+        status = error_nomem(x->err);
+    for (x->index = 0; status == VIV_OK && x->index < n; x->index++) {
+        status = from_spec(x, t, y, &items[x->index]);
+        if (status == VIV_OK && (items[0].kind == VALUE_NONE || items[0].kind == VALUE_LIST)) {
+            *v = items[0];
+            x->index = -1;
+            return VIV_OK;
+        }
+    }
+    x->index = -1;
+    *v = (struct value){.kind = VALUE_LIST, .n = (uint32_t)n, .list = items};
+    return status;
+}
+
 static viv_status compute(struct expander *x, const struct param *p, struct param_state *state)
 {
     struct param_type t;
@@ -488,7 +520,7 @@ static viv_status compute(struct expander *x, const struct param *p, struct para
             otherwise = yaml_get(p->declaration, "if_null");
     }
     if (status == VIV_OK && !found && otherwise) {
-        status = from_spec(x, &t, otherwise, &v);
+        status = default_of(x, &t, otherwise, &v);
         source = "default";
         found = true;
     }

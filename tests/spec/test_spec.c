@@ -221,6 +221,8 @@ TEST(params__come_from_wherever_a_checkpoint_keeps_them)
          "gelu_pytorch_tanh, gelu_python_tanh, gelu_accurate, gelu_tanh, quick_gelu, relu, relu2, sigmoid, tanh, "
          "linear"},
         {"  a: {default: b / 2}\n  b: {}\n", "{'b': 6}", "  a: 3\n  b: 6\n"},
+        {"  a: {type: [int, 3], default: 4 if i == b else 0}\n  b: {}\n", "{'b': 1}", "  a: [0, 4, 0]\n  b: 1\n"},
+        {"  a: {type: [int, 3], default: 'none'}\n", "{}", "  a: none\n"},
         {"  a: {}\n", "{'a': 'big'}", "fake: config.json: a is a text ('big'), expected an integer"},
         {"  a: {}\n", "{'a': 2.5}", "fake: config.json: a is a number, expected an integer"},
         {"  a: {}\n", "{'a': [1, 1, 2]}",

@@ -5,6 +5,7 @@
 #include "base/file.h"
 #include "cli/compare/facts.h"
 #include "graph/graph.h"
+#include "spec/acting.h"
 
 #include <math.h>
 
@@ -104,6 +105,11 @@ TEST(specs__of_ours_are_whole_and_fit_a_screen)
     for (size_t i = 0; i < l.n; i++) {
         struct spec *s;
         struct buf text = {0};
+        json_t *acts = NULL; /* what `viv act` takes has no layers */
+        ck_assert_msg(spec_read_acting(&specs.world, l.names[i], &acts, &err) == VIV_OK, "%s", err.text);
+        json_decref(acts);
+        if (acts)
+            continue;
         ck_assert_msg(spec_open(&specs.world, l.names[i], &s, &err) == VIV_OK, "%s", err.text);
         ck_assert_int_eq(file_read(spec_path(s), 1 << 20, &text, &err), VIV_OK);
         unsigned lines = 0;
