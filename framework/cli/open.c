@@ -6,6 +6,7 @@
 #include "base/trail.h"
 #include "cli/input.h"
 #include "engine/load.h"
+#include "spec/acting.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -149,6 +150,34 @@ viv_status cli_open_model(struct opened *o, const struct common *common, const c
     return engine_open_model(o->engine, &options, name, &o->model, err);
 }
 
+viv_status cli_look_at_model(struct opened *o, const struct common *common, const char *name, struct looked *out,
+                             struct error *err)
+{
+    json_t *acting = NULL;
+    const char *model = name;
+    viv_status status = o->world ? VIV_OK : cli_open_world(o, common, err);
+    if (status == VIV_OK)
+        status = spec_read_acting(o->world, name, &acting, err);
+    if (status == VIV_OK && acting) {
+        const json_t *plan = json_object_get(json_object_get(acting, "stages"), "plan"),
+                     *use = json_object_get(plan, "use");
+        model = json_string_value(use ? use : json_object_get(acting, "use"));
+        o->acting = o->acting ? o->acting : json_array();
+        if (json_array_append_new(o->acting, acting) != 0)
+            status = error_nomem(err);
+        else if (!model)
+            status = error_set(err, VIV_EINVAL, "%s: a model that acts, without 'use': none plans for it", name);
+    }
+    if (status == VIV_OK)
+        status = cli_open_model(o, common, model, err);
+    if (status != VIV_OK)
+        return status;
+    const struct spec *s = model_spec(o->model);
+    const char *said = json_string_value(json_object_get(acting, "architecture"));
+    *out = (struct looked){acting ? name : spec_name(s), said ? said : spec_architecture(s)};
+    return VIV_OK;
+}
+
 viv_status cli_want_logits(const struct opened *o, struct error *err)
 {
     const struct value *output = expansion_param(model_expansion(o->model), "output");
@@ -180,6 +209,7 @@ int cli_close_opened(struct opened *o, viv_status status, struct error *err)
     model_close(o->model);
     engine_destroy(o->engine);
     json_decref(o->profile);
+    json_decref(o->acting);
     *o = (struct opened){0};
     return exit_status;
 }

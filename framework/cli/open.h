@@ -21,6 +21,7 @@ struct opened {
     const char *chat_template,
         *chat_template_name; /* set before cli_open_model: --template, --template-name; or NULL */
     json_t *profile;         /* --expert-profile */
+    json_t *acting;          /* specs of models that act, which were looked at: a list */
     struct progress progress;
 };
 
@@ -30,6 +31,13 @@ viv_status cli_open_host(struct opened *o, const struct common *common, bool ret
 viv_status cli_open_world(struct opened *o, const struct common *common, struct error *err);
 /* And the model, its graph built, its weights mapped but not read. */
 viv_status cli_open_model(struct opened *o, const struct common *common, const char *name, struct error *err);
+/* The same, to look at it: of a model that acts, the one that plans for it. What it is called lives as long as `o`
+ * and the model. */
+struct looked {
+    const char *name, *architecture;
+};
+viv_status cli_look_at_model(struct opened *o, const struct common *common, const char *name, struct looked *out,
+                             struct error *err);
 /* What that opens a model with; borrows from both. */
 struct model_options cli_model_options(struct opened *o, const struct common *common);
 /* Refuses a model whose graph ends in something else than the logits of a next token. */

@@ -648,6 +648,12 @@ other() { printf 'viv: 1\narchitecture: llm\nstages: {}\n' >"$work/spec/lam.yaml
 check 'an architecture that does not act' other
 elsewhere() { printf 'viv: 1\narchitecture: lam\nstages: {}\n' >"$work/spec/lam.yaml" && fails 'which only `viv act` takes' "$viv" run "$work/spec/lam.yaml" -p x; }
 check 'other verbs say who takes it' elsewhere
+looked_at() {
+    printf 'viv: 1\narchitecture: lam\nuse: llm\nstages: {}\n' >"$work/spec/with.yaml"
+    says '"architecture": "lam"' "$viv" inspect "$work/spec/with.yaml" --json && says '"family": "qwen3"' "$viv" inspect "$work/spec/with.yaml" --json &&
+        "$viv" compare llm "$work/spec/with.yaml" >"$work/out" 2>&1 && grep -qE 'architecture +llm +lam' "$work/out"
+}
+check 'inspect and compare look at the model that plans' looked_at
 checked() { says 'correct, it acts' "$viv" spec check "$source/examples/tidy/lam.yaml" && fails "there is no stage 'x'" "$viv" spec check "$work/spec/wrong.yaml"; }
 printf 'viv: 1\narchitecture: lam\nstages: {x: {}}\n' >"$work/spec/wrong.yaml"
 check 'viv spec check knows them' checked

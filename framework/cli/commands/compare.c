@@ -185,14 +185,14 @@ static viv_status measure(struct comparison *c, const struct compare_options *op
 
 /* --- the models ---------------------------------------------------------------------------------------------- */
 
-static viv_status look_at(struct engine *e, viv_model *m, const char *given, const char *weight_type,
-                          struct compared *out, struct error *err)
+static viv_status look_at(struct engine *e, viv_model *m, const char *given, struct looked looked,
+                          const char *weight_type, struct compared *out, struct error *err)
 {
     const struct spec *s = model_spec(m);
     *out = (struct compared){.given = given,
-                             .name = spec_name(s),
+                             .name = looked.name,
                              .family = spec_family(s),
-                             .architecture = spec_architecture(s),
+                             .architecture = looked.architecture,
                              .weight_type = weight_type};
     viv_status status = facts_of(m, &out->facts, err);
     if (status == VIV_OK)
@@ -287,6 +287,7 @@ static viv_status open_models(struct opened *o, const struct arguments *a, const
 {
     const struct compare_options *options = a->options;
     const uint32_t n_each = of->n_devices * of->n_types;
+    struct looked looked = {0}; /* of the model that was opened last, which is the column's */
     for (uint32_t i = 0; i < c->n_models; i++) {
         const uint32_t word = i / n_each, first = i - i % of->n_devices;
         const char *type = of->types[i / of->n_devices % of->n_types];
@@ -295,13 +296,13 @@ static viv_status open_models(struct opened *o, const struct arguments *a, const
             struct common with = options->common;
             with.weight_type = type ? type : with.weight_type;
             o->model = NULL;
-            status = cli_open_model(o, &with, a->words[word], err);
+            status = cli_look_at_model(o, &with, a->words[word], &looked, err);
             models[i] = o->model;
             o->model = NULL;
         }
         if (status == VIV_OK)
-            status = look_at(o->engine, models[first], a->words[word], type ? type : options->common.weight_type,
-                             &c->models[i], err);
+            status = look_at(o->engine, models[first], a->words[word], looked,
+                             type ? type : options->common.weight_type, &c->models[i], err);
         if (status == VIV_OK && options->type && !options->common.cache_type) /* as model_cache_types has it */
             c->models[i].facts.cache_types = strcmp(options->type, "f32") == 0
                                                  ? (struct cache_types){VIV_F32, VIV_F32}

@@ -45,7 +45,8 @@ static int draw(const struct arguments *a)
     struct blocks blocks = {0};
     struct buf svg = {0}, about = {0};
     struct facts facts;
-    viv_status status = cli_open_model(&o, &options->common, a->words[0], &err);
+    struct looked looked;
+    viv_status status = cli_look_at_model(&o, &options->common, a->words[0], &looked, &err);
     if (status == VIV_OK)
         status = facts_of(o.model, &facts, &err);
     if (status == VIV_OK) {
@@ -54,7 +55,7 @@ static int draw(const struct arguments *a)
         put_about(model_spec(o.model), &blocks, flops, seen, &about);
     }
     if (status == VIV_OK) {
-        const struct drawing_look look = {.name = spec_name(model_spec(o.model)),
+        const struct drawing_look look = {.name = looked.name,
                                           .about = buf_text(&about),
                                           .measured = flops ? "operations" : "parameters",
                                           .alone = true};

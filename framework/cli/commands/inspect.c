@@ -28,6 +28,7 @@ static const struct option table[] = {
 /* A model being looked at. */
 struct view {
     struct opened *o;
+    struct looked looked;
     struct facts facts;
     const struct expansion *e;
     const struct graph *g;
@@ -237,7 +238,7 @@ static viv_status print_view(const struct view *v, const struct inspect_options 
     const struct checkpoint *c = model_checkpoint(v->o->model);
     struct error no_tokenizer;
     const struct tokenizer *t;
-    printf("%s, family %s, architecture %s\n", spec_name(s), spec_family(s), spec_architecture(s));
+    printf("%s, family %s, architecture %s\n", v->looked.name, spec_family(s), v->looked.architecture);
     printf("  spec        %s\n", spec_path(s));
     if (c)
         printf("  checkpoint  %s, %s\n", spec_checkpoint(s),
@@ -353,8 +354,8 @@ static viv_status print_as_json(const struct view *v, struct error *err)
     return cli_print_json(
         json_pack("{s:o, s:o, s:o, s:o, s:o, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:o, s:o, s:o, "
                   "s:o, s:o}",
-                  "name", cli_json_word(spec_name(s)), "family", cli_json_word(spec_family(s)), "architecture",
-                  cli_json_word(spec_architecture(s)), "spec", cli_json_word(spec_path(s)), "checkpoint",
+                  "name", cli_json_word(v->looked.name), "family", cli_json_word(spec_family(s)), "architecture",
+                  cli_json_word(v->looked.architecture), "spec", cli_json_word(spec_path(s)), "checkpoint",
                   cli_json_word(spec_checkpoint(s)), "hash", hash, "params_total", (json_int_t)v->facts.params,
                   "params_active", (json_int_t)v->facts.active, "weight_bytes", (json_int_t)v->facts.weight_bytes,
                   "flops_per_token", (json_int_t)v->cost.flops, "flops_per_token_read", (json_int_t)v->read.flops,
@@ -372,8 +373,8 @@ static int inspect(const struct arguments *a)
     const struct inspect_options *options = a->options;
     struct opened o = {0};
     struct error err = {0};
-    viv_status status = cli_open_model(&o, &options->common, a->words[0], &err);
     struct view v = {.o = &o};
+    viv_status status = cli_look_at_model(&o, &options->common, a->words[0], &v.looked, &err);
     if (status == VIV_OK) {
         v.e = model_expansion(o.model);
         v.g = model_graph(o.model);
