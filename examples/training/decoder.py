@@ -53,6 +53,13 @@ def rotate(x: torch.Tensor, angles: torch.Tensor) -> torch.Tensor:
     return torch.cat([a * cos - b * sin, b * cos + a * sin], -1)
 
 
+def attend(q, k, v, angles):
+    """Causal attention of heads [batch, heads, length, head_dim], k and v shared by groups; [batch, length, heads * head_dim]."""
+    groups = q.shape[1] // k.shape[1]
+    k, v = (y.repeat_interleave(groups, 1) for y in (rotate(k, angles), v))
+    return F.scaled_dot_product_attention(rotate(q, angles), k, v, is_causal=True).transpose(1, 2).flatten(2)
+
+
 class Attention(nn.Module):
     def __init__(self, s: Shape):
         super().__init__()
@@ -68,12 +75,8 @@ class Attention(nn.Module):
         def heads(y):
             return y.unflatten(-1, (-1, self.head_dim)).transpose(1, 2)  # [batch, heads, length, head_dim]
 
-        q = rotate(self.q_norm(heads(self.q_proj(x))), angles)
-        k = rotate(self.k_norm(heads(self.k_proj(x))), angles)
-        groups = self.n_heads // self.n_kv_heads
-        k, v = (y.repeat_interleave(groups, 1) for y in (k, heads(self.v_proj(x))))
-        y = F.scaled_dot_product_attention(q, k, v, is_causal=True)
-        return self.o_proj(y.transpose(1, 2).flatten(2))
+        return self.o_proj(attend(self.q_norm(heads(self.q_proj(x))), self.k_norm(heads(self.k_proj(x))),
+                                  heads(self.v_proj(x)), angles))
 
 
 class FeedForward(nn.Module):

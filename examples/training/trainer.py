@@ -1,7 +1,8 @@
 """The loop that trains every model here, and goes on from its last checkpoint when it was interrupted.
 
 Matrices are trained by Muon, embeddings, norms and biases by AdamW. The rate rises for WARM steps, stays,
-and falls to nothing over the last two fifths: a run whose --steps are raised before that goes on as if it had been so all along.
+and falls to nothing over the last part, two fifths unless a recipe says so: a run whose --steps are raised before that goes on
+as if it had been so all along.
 What a step sees depends on its number alone, so that an interrupted run sees what an uninterrupted one does.
 """
 import argparse
@@ -16,7 +17,7 @@ import torch
 
 from muon import Muon
 
-WARM, FALL = 50, 0.4
+WARM, FALL = 50, 0.4  # steps; share of all steps
 
 
 def arguments(doc: str, steps: int) -> argparse.ArgumentParser:
@@ -31,8 +32,8 @@ def arguments(doc: str, steps: int) -> argparse.ArgumentParser:
     return parser
 
 
-def rate_at(step: int, steps: int) -> float:
-    return min(1.0, (step + 1) / WARM, (steps - step) / (FALL * steps))
+def rate_at(step: int, steps: int, fall: float) -> float:
+    return min(1.0, (step + 1) / WARM, (steps - step) / (fall * steps))
 
 
 def optimizers_of(model: torch.nn.Module, rate: float, decay: float) -> list[torch.optim.Optimizer]:
@@ -44,7 +45,8 @@ def optimizers_of(model: torch.nn.Module, rate: float, decay: float) -> list[tor
             torch.optim.AdamW(others, lr=rate, betas=(0.9, 0.98), weight_decay=0.0, fused=True)]
 
 
-def train(model: torch.nn.Module, loss_of, score, args, rate: float, decay: float = 0.1, score_every: int = 200) -> dict:
+def train(model: torch.nn.Module, loss_of, score, args, rate: float, decay: float = 0.1, score_every: int = 200,
+          fall: float = FALL) -> dict:
     """Trains a model, which is on args.device, until args.steps. loss_of(step) is the loss of that step's batch; score() returns what is written beside the loss
     every `score_every` steps, as a dictionary of numbers. Returns the last score, with steps and seconds."""
     torch.set_num_threads(args.threads)
@@ -87,7 +89,7 @@ def train(model: torch.nn.Module, loss_of, score, args, rate: float, decay: floa
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         for optimizer in optimizers:
             for group in optimizer.param_groups:
-                group["lr"] = rate * rate_at(step, args.steps)
+                group["lr"] = rate * rate_at(step, args.steps, fall)
             optimizer.step()
         step += 1
         mean = loss.item() if mean is None else 0.95 * mean + 0.05 * loss.item()

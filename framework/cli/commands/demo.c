@@ -30,7 +30,7 @@ static const struct demo_options defaults = {.common = COMMON_DEFAULTS};
 static const struct option table[] = {
     WORKSPACE_OPTION(OPT(workspace), "the report is written there, too; default a new one in $TMPDIR"), {0}};
 
-/* What lam tidies: folders have no text. */
+/* What lam tidies. */
 static const char *const files[] = {"beach.jpg", "budget.csv", "letter.txt",
                                     "plan.pdf",  "song.mp3",   "trip (2).png"};
 
@@ -43,8 +43,9 @@ static const struct step {
     {"Three text models on one prompt: dense, with experts, and small at four bits",
      {"compare", "llm", "moe", "slm", "--measure", "--rounds", "1", "--file", "%/held-out.txt", "--prompt",
       "The old prince looked at", "--max-tokens", "48", "--html", "@/report.html"}},
-    {"A model that sees",
-     {"run", "vlm", "--image", "%/vlm.png", "--temp", "0", "Describe the picture."}},
+    {"A model that sees", {"run", "vlm", "--image", "%/vlm.png", "--temp", "0", "Describe the picture."}},
+    {"A model that acts", {"act", "lam", "--prompt", "Sort the files by kind", "--workspace", "@/inbox", "--yes"}},
+    {"What it did is taken back", {"undo", "--workspace", "@/inbox"}},
 };
 
 /* The folder of the specs that ship. */
@@ -170,8 +171,8 @@ const struct command command_demo = {
     .summary = "what the models that ship do, side by side",
     .words = "",
     .text = "Runs five small models that come with Vivarium: three that write, side by side, with a report; one "
-            "that sees; "
-            "and one that tidies a folder, which is then undone. Each command line is printed before it runs.",
+            "that sees; and one that tidies a folder, which is then undone. Each command line is printed before it "
+            "runs.",
     .options = table,
     .defaults = &defaults,
     .options_size = sizeof(struct demo_options),
