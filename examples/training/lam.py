@@ -17,6 +17,7 @@ import sys
 import tempfile
 
 import torch
+from tokenizers import Tokenizer
 from torch.nn import functional as F
 
 import checkpoint
@@ -87,7 +88,10 @@ def train(args):
     torch.manual_seed(SEED)
     rng = random.Random(SEED)
     texts = [shown + said for _ in range(3000) for step in tasks.example(rng) for shown, said in step]
-    tokenizer = train_tokenizer(texts, VOCAB, within=LETTERS)
+    kept = args.output / "tokenizer.json"  # of a training that goes on
+    tokenizer = Tokenizer.from_file(str(kept)) if kept.exists() else train_tokenizer(texts, VOCAB, within=LETTERS)
+    args.output.mkdir(parents=True, exist_ok=True)
+    tokenizer.save(str(kept))
     examples, model = Examples(tokenizer, args.device), Hybrid(SHAPE).to(args.device)
     print(f"{model.n_parameters()} parameters", flush=True)
 

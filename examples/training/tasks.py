@@ -26,8 +26,8 @@ client order price sales tax bank insurance car bike train flight hotel map guid
 chapter book novel song album concert movie script scene game score result data table chart graph logo icon banner poster flyer
 menu dinner lunch soup bread cake coffee tea water river lake sea beach mountain forest tree flower rose cat dog bird horse fish
 baby mother father sister brother friend doctor health sport run swim yoga training course talk slides backup archive
-old new final copy test sample example demo main index readme todo log error config settings setup install update version
-january february march april may june july august september october november december monday friday week month year""".split()
+old new final window test sample example demo main index readme todo log error config settings setup install update version
+january february march april may june july august september october november december monday friday week month year copy""".split()
 SUFFIXES = ["", "", "", "", "", "", "", "_final", "-draft", "_v2", "-2", "_old", "2024", "_2023", "-copy", " 1", " (2)", "_big"]
 KINDS = {"pictures": ["png", "jpg", "gif"], "documents": ["txt", "md", "pdf", "doc"], "music": ["mp3", "wav"],
          "videos": ["mp4", "mkv"], "tables": ["csv", "xls"], "archives": ["zip", "tar"], "code": ["py", "c"],

@@ -29,6 +29,7 @@ import slm
 import tasks
 import vlm
 from decoder import Decoder
+from hybrid import Hybrid
 from tokenizer import END
 
 N = 64
@@ -60,10 +61,12 @@ def apart(rows, n_heads):
 
 
 def decoder(shape, tensors):
-    """A Decoder with the tensors of a GGUF file."""
-    model, architecture = Decoder(shape), shape.config(0)["model_type"].replace("_", "")
+    """A Decoder or a Hybrid with the tensors of a GGUF file."""
+    config = shape.config(0)
+    architecture = config["model_type"].replace("_", "")
+    model = Hybrid(shape) if architecture == "lfm2" else Decoder(shape)
     kind = next(k for k, name in gguf.MODEL_ARCH_NAMES.items() if name == architecture)
-    names, weights = gguf.get_tensor_name_map(kind, shape.num_hidden_layers), {}
+    names, weights = gguf.get_tensor_name_map(kind, config["num_hidden_layers"]), {}
     for name in model.state_dict():
         before, expert, after = name.partition(".experts.")
         if expert:
@@ -71,7 +74,7 @@ def decoder(shape, tensors):
             part = after.split("_")[0]  # gate, up or down
             weights[name] = tensors[f"blk.{before.split('.')[2]}.ffn_{part}_exps.weight"][int(number)]
         else:
-            weights[name] = tensors[names.get_name(name, (".weight", ".bias"))]
+            weights[name] = tensors[names.get_name(name, (".weight", ".bias"))].view_as(model.state_dict()[name])
         if architecture == "llama" and name.split(".")[-2] in ("q_proj", "k_proj"):
             heads = shape.num_attention_heads if "q_proj" in name else shape.num_key_value_heads
             weights[name] = apart(weights[name], heads)
@@ -117,7 +120,7 @@ def main():
             model = decoder({"llm": llm, "moe": moe, "slm": slm, "lam": lam}[name].SHAPE, tensors)
             steps = tasks.steps_of(tasks.sort_by_kind(tasks.Words(random.Random(3), True)))
             prompt = steps[1][0][0][0] if name == "lam" else "ROMEO:"  # what the stage `think` is shown
-            said = greedy(model, tokenizer.encode((END if name == "lam" else "") + prompt).ids)
+            said = greedy(model, tokenizer.encode(prompt).ids)
         (OUT / f"{name}.json").write_text(json.dumps({"prompt": prompt, "ids": said}) + "\n")
         print(name, repr(tokenizer.decode(said, skip_special_tokens=False)))
 
