@@ -26,7 +26,7 @@ import trainer
 from hybrid import Hybrid, HybridShape
 from tokenizer import END, LETTERS, train_tokenizer
 
-VOCAB, BATCH, STEPS, SEED, RATE, PROMPT, EXERCISES = 768, 16, 5200, 77, 4e-3, 0.05, 2
+VOCAB, BATCH, STEPS, SEED, RATE, PROMPT, EXERCISES = 768, 16, 6000, 77, 4e-3, 0.05, 2
 SHAPE = HybridShape(hidden_size=128, layer_types=("conv", "full_attention", "conv", "full_attention", "full_attention"),
                     num_attention_heads=4, num_key_value_heads=4, intermediate_size=384, vocab_size=VOCAB,
                     max_position_embeddings=1024)

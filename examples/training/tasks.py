@@ -333,7 +333,7 @@ def write(w: Words) -> Task:
     return Task("write", text, {"do": "write", "what": name, "text": words}, tree)
 
 
-MAKERS = [sort_by_kind, sort_by_kind, move_one, move_all, archive, rename, copy_one, delete_one, delete_all, find_name, find_text,
+MAKERS = [sort_by_kind, sort_by_kind, move_one, move_all, move_all, archive, rename, rename, copy_one, delete_one, delete_all, find_name, find_text,
           summarise, make_folder, write]
 
 

@@ -166,7 +166,8 @@ viv_status cli_look_at_model(struct opened *o, const struct common *common, cons
         if (json_array_append_new(o->acting, acting) != 0)
             status = error_nomem(err);
         else if (!model)
-            status = error_set(err, VIV_EINVAL, "%s: a model that acts, without 'use': none plans for it", name);
+            status = error_set(err, VIV_EINVAL,
+                               "%s: a model that acts, without the name of one that plans for it ('use')", name);
     }
     if (status == VIV_OK)
         status = cli_open_model(o, common, model, err);

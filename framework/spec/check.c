@@ -449,7 +449,7 @@ static viv_status check_param(struct checker *c, const struct param *p)
         p->value,           yaml_get(d, "default"), yaml_get(d, "if_null"),
         yaml_get(d, "min"), yaml_get(d, "max"),     yaml_get(d, "type") && status == VIV_OK ? type.length : NULL};
     for (size_t i = 0; status == VIV_OK && i < sizeof values / sizeof *values; i++) {
-        c->in_repeat = d && type.length && (i == 1 || i == 2); /* computed for each item */
+        c->in_repeat = d && type.length && (i == 1 || i == 2) && values[i] && values[i]->kind == YAML_SCALAR;
         status = check_value(c, values[i], d && type.kind == VALUE_STRING && values[i] != type.length);
         c->in_repeat = false;
     }

@@ -471,6 +471,8 @@ static viv_status from_spec(struct expander *x, const struct param_type *t, cons
     return expander_eval(x, y, v);
 }
 
+enum { MAX_COMPUTED = 4096 }; /* items, each of which may look at all of another list */
+
 /* A default of a list with a length is computed for each {i}; it may also be a list, or none. */
 static viv_status default_of(struct expander *x, const struct param_type *t, const struct yaml *y, struct value *v)
 {
@@ -478,6 +480,9 @@ static viv_status default_of(struct expander *x, const struct param_type *t, con
     if (!t->list || !t->length || y->kind == YAML_LIST)
         return from_spec(x, t, y, v);
     viv_status status = length_of(x, t, &n);
+    if (status == VIV_OK && n > MAX_COMPUTED)
+        return yaml_error(x->err, y->at, VIV_ELIMIT, "the default of %" PRId64 " items is not computed: at most %d",
+                          n, MAX_COMPUTED);
     struct value *items = status == VIV_OK ? arena_array(x->arena, (size_t)n, sizeof *items) : NULL;
     if (status == VIV_OK && !items)
         status = error_nomem(x->err);

@@ -31,18 +31,23 @@ static const char *pattern_of(const struct loop *l, enum stage_id id)
 
 static viv_status read_answer(struct loop *l, enum stage_id id, const char *text, uint64_t size, json_t **out)
 {
-    json_error_t e;
+    json_error_t e = {0};
     *out = pattern_of(l, id) ? l->words->read(text, size, &l->misread)
-                             : json_loadb(text, size, JSON_REJECT_DUPLICATES, &e);
+                             : json_loadb(text, size, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &e);
+    const bool unread = !*out && *e.text && json_error_code(&e) != json_error_premature_end_of_input;
+    if (unread)
+        l->misread = "the answer cannot be read: it has a key twice, or a number or a text that is out of bounds";
     if (*out && l->settings.stages[id].native) {
         json_t *call = *out;
         *out = action_of_function(&l->mcp, call);
         json_decref(call);
     }
     return *out ? VIV_OK
-                : viv_fail(l->host, VIV_EFORMAT,
-                           "stage %s: the answer is no whole JSON after %" PRIu64 " bytes: raise its max_tokens",
-                           stage_names[id], size);
+           : unread
+               ? viv_fail(l->host, VIV_EFORMAT, "stage %s: the answer cannot be read: %s", stage_names[id], e.text)
+               : viv_fail(l->host, VIV_EFORMAT,
+                          "stage %s: the answer is no whole JSON after %" PRIu64 " bytes: raise its max_tokens",
+                          stage_names[id], size);
 }
 
 static viv_status generate(struct loop *l, enum stage_id id, const char *system, const struct text *user,

@@ -433,8 +433,13 @@ static viv_status step(struct loop *l)
         status = perceive_screen(l);
     if (status == VIV_OK)
         status = choose(l, &action);
-    if (status == VIV_EFORMAT)
-        return note_cut(l);
+    if (status == VIV_EFORMAT) {
+        status = note_cut(l);
+        if (status == VIV_OK)
+            status = count_choice(l, "", &is_loop);
+        l->reason = is_loop ? "repeats" : NULL;
+        return status;
+    }
     char *text = status == VIV_OK ? json_dumps(action, JSON_COMPACT) : NULL;
     if (status == VIV_OK)
         status =

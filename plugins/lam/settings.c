@@ -53,6 +53,10 @@ static viv_status read_stage(const struct reader *r, const char *name, const jso
         return viv_fail(r->host, VIV_EINVAL, "%s: stage '%s': expected a mapping, or false", r->name, name);
     const json_t *max = json_object_get(v, "max_tokens"), *by = json_object_get(v, "act_by");
     const char *how = json_string_value(by);
+    static const char *const words[] = {"use", "prompt"};
+    for (size_t k = 0; k < 2; k++)
+        if (json_object_get(v, words[k]) && !json_is_string(json_object_get(v, words[k])))
+            return viv_fail(r->host, VIV_EINVAL, "%s: stage '%s': %s: expected a text", r->name, name, words[k]);
     stage->use = json_string_value(json_object_get(v, "use"));
     stage->prompt = json_string_value(json_object_get(v, "prompt"));
     stage->schema = json_object_get(v, "schema");

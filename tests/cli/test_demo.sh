@@ -14,5 +14,7 @@ check 'the table has all three' grep -qE '^ +llm +moe +slm' "$work/shown"
 check 'the folder was sorted' grep -qE 'moved? ' "$work/shown"
 check 'and is as before' test "$(cd "$demo/inbox" && ls)" = "$(printf '%s\n' beach.jpg budget.csv letter.txt plan.pdf song.mp3 'trip (2).png')"
 check 'the report is a page' grep -qF '</html>' "$demo/report.html"
-check 'a folder with an inbox is refused' fails 'inbox' "$viv" demo --workspace "$demo"
+check 'a report that is there already stays' fails 'report.html is there already' "$viv" demo --workspace "$demo"
+rm "$demo/report.html"
+check 'and so does an inbox' fails 'inbox' "$viv" demo --workspace "$demo"
 finish

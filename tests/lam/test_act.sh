@@ -638,6 +638,7 @@ spec() { # WORDS LINE...
 }
 fresh </dev/null
 check 'a stage that there is not' spec "there is no stage 'plam'" 'stages: {plam: {}}'
+check 'a use that is no name' spec "stage 'plan': use: expected a text" 'stages: {plan: {use: 3}}'
 check 'a key of a stage' spec "unknown key 'promt', did you mean 'prompt'?" 'stages: {plan: {promt: x}}'
 check 'a tool that there is not' spec "there is no tool 'python'" 'stages: {}' 'tools: [python]'
 check 'a rule that there is not' spec 'expected allow, ask or deny' 'stages: {}' 'policy: {write: maybe}'

@@ -9,6 +9,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -65,8 +66,12 @@ static viv_status make_files(const char *folder, struct error *err)
 {
     struct buf path = {0};
     viv_status status = VIV_OK;
+    buf_printf(&path, "%s/report.html", folder);
+    if (!path.failed && access(buf_text(&path), F_OK) == 0)
+        status = error_set(err, VIV_EIO, "%s/report.html is there already: give another folder", folder);
+    buf_release(&path);
     buf_printf(&path, "%s/inbox", folder);
-    if (path.failed || mkdir(buf_text(&path), 0777) != 0)
+    if (status == VIV_OK && (path.failed || mkdir(buf_text(&path), 0777) != 0))
         status = error_set(err, VIV_EIO, "%s/inbox: cannot be made: %s", folder, strerror(errno));
     for (size_t i = 0; status == VIV_OK && i < sizeof files / sizeof *files; i++) {
         buf_release(&path);
@@ -106,11 +111,36 @@ static char *folder_of_demo(const char *wanted, struct error *err)
 /* As a person would type it. */
 static void show(char *const *words)
 {
+    static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_./,:=+@%";
     printf("$ viv");
-    for (size_t i = 1; words[i]; i++)
-        printf(strpbrk(words[i], " ()") ? " \"%s\"" : " %s", words[i]);
+    for (size_t i = 1; words[i]; i++) {
+        const bool quoted = words[i][strspn(words[i], plain)] || !*words[i];
+        fputs(quoted ? " '" : " ", stdout);
+        for (const char *at = words[i], *quote; *at; at = quote) {
+            quote = strchrnul(at, '\'');
+            cli_print_safe(stdout, at, (size_t)(quote - at));
+            if (*quote++ == '\'')
+                fputs("'\\''", stdout);
+            else
+                break;
+        }
+        fputs(quoted ? "'" : "", stdout);
+    }
     putchar('\n');
     fflush(stdout);
+}
+
+/* A child hears of Ctrl-C by itself; of a signal to us alone, by us. */
+static int wait_for(pid_t child)
+{
+    int ended = 0;
+    bool told = false;
+    while (waitpid(child, &ended, 0) < 0 && errno == EINTR)
+        if (interrupt_happened() && !told) {
+            kill(child, SIGTERM);
+            told = true;
+        }
+    return ended;
 }
 
 static viv_status run_step(const struct step *s, const char *folder, const char *specs, struct error *err)
@@ -129,8 +159,7 @@ static viv_status run_step(const struct step *s, const char *folder, const char 
         printf("\n%s\n", s->title);
         show(words);
         failure = posix_spawn(&child, words[0], NULL, NULL, words, environ);
-        while (failure == 0 && waitpid(child, &ended, 0) < 0 && errno == EINTR)
-            continue;
+        ended = failure == 0 ? wait_for(child) : 0;
         if (failure != 0)
             status = error_set(err, VIV_EIO, "`viv %s` cannot be started: %s", s->words[0], strerror(failure));
         else if (interrupt_happened())
@@ -143,6 +172,13 @@ static viv_status run_step(const struct step *s, const char *folder, const char 
     return status;
 }
 
+static void show_report(const char *folder)
+{
+    fputs("\nThe report: ", stdout);
+    cli_print_safe(stdout, folder, strlen(folder));
+    puts("/report.html");
+}
+
 static int run(const struct arguments *arguments)
 {
     const struct demo_options *options = arguments->options;
@@ -150,6 +186,7 @@ static int run(const struct arguments *arguments)
     struct buf specs = {0};
     struct error err = {0};
     char *folder = NULL;
+    interrupt_watch();
     viv_status status = cli_open_world(&o, &options->common, &err);
     if (status == VIV_OK)
         status = find_specs(&o, &specs, &err);
@@ -160,7 +197,7 @@ static int run(const struct arguments *arguments)
     for (size_t i = 0; status == VIV_OK && i < sizeof steps / sizeof *steps; i++)
         status = run_step(&steps[i], folder, buf_text(&specs), &err);
     if (status == VIV_OK)
-        printf("\nThe report: %s/report.html\n", folder);
+        show_report(folder);
     free(folder);
     buf_release(&specs);
     return cli_close_opened(&o, status, &err);
