@@ -107,13 +107,13 @@ class Tree(dict):
 # --- words ---------------------------------------------------------------------------------------------------------
 
 class Words:
-    def __init__(self, rng: random.Random, unseen: bool):
-        self.rng, self.unseen = rng, unseen
+    def __init__(self, rng: random.Random, unseen: bool, only_nouns: bool = False):
+        self.rng, self.unseen, self.only_nouns = rng, unseen, only_nouns
 
     def word(self) -> str:
         """A noun, halves of two, syllables, or letters: what is learnt is to copy names, not to know them."""
         nouns = NOUNS[::5] if self.unseen else [n for i, n in enumerate(NOUNS) if i % 5]
-        way = self.rng.random()
+        way = 1 if self.only_nouns else self.rng.random()
         if way < 0.3:
             a, b = self.rng.choice(nouns), self.rng.choice(nouns)
             return a[: self.rng.randint(1, len(a))] + b[self.rng.randint(0, len(b) - 1) :]
@@ -333,13 +333,14 @@ def write(w: Words) -> Task:
     return Task("write", text, {"do": "write", "what": name, "text": words}, tree)
 
 
-MAKERS = [sort_by_kind, sort_by_kind, move_one, move_all, move_all, archive, rename, rename, copy_one, delete_one, delete_all, find_name, find_text,
-          summarise, make_folder, write]
+MAKERS = [sort_by_kind, move_one, move_all, archive, rename, copy_one, delete_one, delete_all, find_name, find_text, summarise,
+          make_folder, write]
+HARD = [sort_by_kind, move_all, rename, rename, rename, write]  # are learnt from more often
 
 
-def make_task(rng: random.Random, unseen: bool = False) -> Task:
+def make_task(rng: random.Random, unseen: bool = False, only_nouns: bool = False) -> Task:
     """Now and then what is named is not there."""
-    task = rng.choice(MAKERS)(Words(rng, unseen))
+    task = rng.choice(MAKERS if unseen else MAKERS + HARD)(Words(rng, unseen, only_nouns))
     if rng.random() < 0.07 and task.wanted["do"] in ("move", "rename", "copy", "delete", "find"):
         gone = [line.removesuffix("/") for line in task.tree.lines() if matches(task.wanted["what"], line)]
         task.tree = Tree({p: text for p, text in task.tree.items() if not any((p + "/").startswith(g + "/") for g in gone)})
