@@ -82,7 +82,7 @@ static viv_status understand(struct loop *l, enum stage_id id)
     if (!l->settings.stages[id].on)
         return VIV_OK;
     viv_status status = ask_stage(l, id, &said);
-    char *text = said ? json_dumps(said, JSON_COMPACT) : NULL;
+    char *text = said ? json_dumps(said, JSON_COMPACT | JSON_ENCODE_ANY) : NULL;
     if (text)
         text_printf(&l->context, "%s: %s\n", id == INTENT ? "What is wanted" : "The goals", text);
     free(text);
@@ -334,7 +334,7 @@ static viv_status think(struct loop *l, struct text *out)
     if (!l->settings.stages[THINK].on)
         return VIV_OK;
     const viv_status status = ask_stage(l, THINK, &said);
-    char *text = said ? json_dumps(said, JSON_COMPACT) : NULL;
+    char *text = said ? json_dumps(said, JSON_COMPACT | JSON_ENCODE_ANY) : NULL;
     if (text)
         text_printf(out, "%s%s\n", endings[THINK], text);
     out->failed = out->failed || (status == VIV_OK && !text);

@@ -157,6 +157,32 @@ TEST(stages_speak_in_order)
 }
 END_TEST
 
+TEST(a_thought_stands_before_the_question_for_the_action)
+{
+    const char *path = begin();
+    const char *const list[] = {"\"a text is enough\"", DONE, NULL};
+    const char *spec = "{\"stages\":{\"think\":{\"schema\":{\"type\":\"string\"}}}}";
+    ck_assert_msg(act(path, spec, list, 0) == VIV_OK, "%s", sentence);
+    ck_assert_ptr_nonnull(
+        strstr(text_or_empty(&asked_with), "The next thought:\n\"a text is enough\"\nThe next action:\n"));
+    end(path);
+}
+END_TEST
+
+/* As often as an action may be chosen again: a model that is held to a grammar says the same each time. */
+TEST(thoughts_that_cannot_be_read_end_the_run)
+{
+    const char *path = begin();
+    const char *const twice = "{\"a\":1,\"a\":2}", *const cut = "{\"a\":1";
+    const char *const list[] = {cut, twice, twice, twice, DONE, NULL};
+    ck_assert_int_eq(act(path, "{\"stages\":{\"think\":{\"schema\":{\"type\":\"object\"}}}}", list, 0), VIV_ELIMIT);
+    tells("the answer was cut");
+    tells("it has a key twice");
+    tells("\"reason\":\"repeats\"");
+    end(path);
+}
+END_TEST
+
 TEST(an_archive_is_cancelled_within)
 {
     const char *path = begin();
@@ -217,5 +243,6 @@ END_TEST
 TESTS(it_ends_when_the_model_says_so, it_is_cancelled_between_two_actions, a_cut_answer_is_a_step_that_failed,
       a_failure_of_a_tool_is_told_to_the_model, a_prompt_is_cut_to_what_the_model_has_room_for, tokens_have_a_limit,
       history_has_a_limit, a_question_shows_the_difference_and_no_is_told, a_dry_run_makes_nothing,
-      stages_speak_in_order, an_archive_is_cancelled_within, what_is_hidden_in_names_is_shown,
+      stages_speak_in_order, a_thought_stands_before_the_question_for_the_action,
+      thoughts_that_cannot_be_read_end_the_run, an_archive_is_cancelled_within, what_is_hidden_in_names_is_shown,
       what_models_say_may_be_anything)
