@@ -185,3 +185,19 @@ viv_status cli_check_output(const char *output, bool force, const char *const *i
                  : error_set(err, VIV_EINVAL, "%s exists: give --force to replace it, or another name by --output",
                              output);
 }
+
+void cli_quote(struct buf *out, const char *word)
+{
+    static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-+=./:,@%";
+    if (*word && word[strspn(word, plain)] == '\0') {
+        buf_puts(out, word);
+        return;
+    }
+    buf_putc(out, '\'');
+    for (; *word; word++)
+        if (*word == '\'')
+            buf_puts(out, "'\\''");
+        else
+            buf_putc(out, *word);
+    buf_putc(out, '\'');
+}

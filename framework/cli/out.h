@@ -2,6 +2,7 @@
 #ifndef CLI_OUT_H
 #define CLI_OUT_H
 
+#include "base/buf.h"
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/figure.h"
@@ -36,6 +37,8 @@ viv_status cli_flush_output(struct error *err);
 /* Text from files, so that no escape sequence of theirs reaches a terminal: control characters as \x1b, line feeds
  * and tabs as they are. */
 void cli_print_safe(FILE *f, const char *text, size_t n);
+/* Appends a word as a shell takes it. */
+void cli_quote(struct buf *out, const char *word);
 
 /* Cells in columns, printed all at once so that their widths are known. */
 struct columns {

@@ -3,6 +3,7 @@
 
 #include "base/buf.h"
 #include "base/figure.h"
+#include "cli/out.h"
 #include "config.h"
 #include "sched/cpus.h"
 
@@ -11,23 +12,6 @@
 #include <sys/utsname.h>
 #include <time.h>
 #include <unistd.h>
-
-/* A word as a shell takes it. */
-static void put_word(struct buf *out, const char *word)
-{
-    static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-+=./:,@%";
-    if (*word && word[strspn(word, plain)] == '\0') {
-        buf_puts(out, word);
-        return;
-    }
-    buf_putc(out, '\'');
-    for (; *word; word++)
-        if (*word == '\'')
-            buf_puts(out, "'\\''");
-        else
-            buf_putc(out, *word);
-    buf_putc(out, '\'');
-}
 
 /* The command line of this process, wherever the program lies. */
 static void put_command(struct buf *out)
@@ -41,7 +25,7 @@ static void put_command(struct buf *out)
         const char *end = words.data + words.size;
         for (const char *w = words.data + strlen(words.data) + 1; w < end; w += strlen(w) + 1) {
             buf_putc(out, ' ');
-            put_word(out, w);
+            cli_quote(out, w);
         }
     }
     buf_release(&words);

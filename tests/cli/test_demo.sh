@@ -4,6 +4,9 @@ set -u
 . "${VIV_SOURCE:-.}/tests/cli/checks.sh"
 export VIV_SPEC_PATH="$source/specs"
 demo=$work/demo
+for plugin in llm moe slm vlm lam; do
+    "$viv" plugin list 2>/dev/null | grep -q "^$plugin accepted" || exit 77 # built without it
+done
 
 check 'it runs to its end' ends 0 "$viv" demo --workspace "$demo"
 cp "$work/out" "$work/shown"

@@ -111,23 +111,16 @@ static char *folder_of_demo(const char *wanted, struct error *err)
 /* As a person would type it. */
 static void show(char *const *words)
 {
-    static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_./,:=+@%";
-    printf("$ viv");
+    struct buf line = {0};
+    buf_puts(&line, "$ viv");
     for (size_t i = 1; words[i]; i++) {
-        const bool quoted = words[i][strspn(words[i], plain)] || !*words[i];
-        fputs(quoted ? " '" : " ", stdout);
-        for (const char *at = words[i], *quote; *at; at = quote) {
-            quote = strchrnul(at, '\'');
-            cli_print_safe(stdout, at, (size_t)(quote - at));
-            if (*quote++ == '\'')
-                fputs("'\\''", stdout);
-            else
-                break;
-        }
-        fputs(quoted ? "'" : "", stdout);
+        buf_putc(&line, ' ');
+        cli_quote(&line, words[i]);
     }
+    cli_print_safe(stdout, buf_text(&line), line.size);
     putchar('\n');
     fflush(stdout);
+    buf_release(&line);
 }
 
 /* A child hears of Ctrl-C by itself; of a signal to us alone, by us. */
@@ -143,17 +136,25 @@ static int wait_for(pid_t child)
     return ended;
 }
 
-static viv_status run_step(const struct step *s, const char *folder, const char *specs, struct error *err)
+static viv_status run_step(const struct step *s, const char *folder, const char *specs,
+                           const struct string_list *plugin_path, struct error *err)
 {
-    char *words[MAX_WORDS + 2] = {"/proc/self/exe"}, *owned[MAX_WORDS] = {0};
-    viv_status status = VIV_OK;
+    char **words = calloc(MAX_WORDS + 2 * plugin_path->n + 2, sizeof *words), *owned[MAX_WORDS] = {0};
+    viv_status status = words ? VIV_OK : error_nomem(err);
+    size_t n = 0;
     pid_t child;
     int ended = 0, failure = 0;
+    if (words)
+        words[n++] = (char *)"/proc/self/exe";
     for (size_t i = 0; status == VIV_OK && s->words[i]; i++) {
         const char *w = s->words[i], *before = *w == '@' ? folder : *w == '%' ? specs : "";
         if (asprintf(&owned[i], "%s%s", before, w + (*before != '\0')) < 0)
             status = error_nomem(err);
-        words[i + 1] = owned[i];
+        words[n++] = owned[i];
+    }
+    for (size_t i = 0; status == VIV_OK && i < plugin_path->n; i++) {
+        words[n++] = (char *)"--plugin-path";
+        words[n++] = (char *)plugin_path->items[i];
     }
     if (status == VIV_OK) {
         printf("\n%s\n", s->title);
@@ -169,6 +170,7 @@ static viv_status run_step(const struct step *s, const char *folder, const char 
     }
     for (size_t i = 0; i < MAX_WORDS; i++)
         free(owned[i]);
+    free(words);
     return status;
 }
 
@@ -195,7 +197,7 @@ static int run(const struct arguments *arguments)
     if (status == VIV_OK)
         status = make_files(folder, &err);
     for (size_t i = 0; status == VIV_OK && i < sizeof steps / sizeof *steps; i++)
-        status = run_step(&steps[i], folder, buf_text(&specs), &err);
+        status = run_step(&steps[i], folder, buf_text(&specs), &options->common.plugin_path, &err);
     if (status == VIV_OK)
         show_report(folder);
     free(folder);
