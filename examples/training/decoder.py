@@ -53,6 +53,16 @@ def rotate(x: torch.Tensor, angles: torch.Tensor) -> torch.Tensor:
     return torch.cat([a * cos - b * sin, b * cos + a * sin], -1)
 
 
+def heads(y: torch.Tensor, head_dim: int) -> torch.Tensor:
+    """[batch, length, heads * head_dim] as [batch, heads, length, head_dim]."""
+    return y.unflatten(-1, (-1, head_dim)).transpose(1, 2)
+
+
+def angles_of(theta: float, head_dim: int, length: int) -> torch.Tensor:
+    """[length, head_dim / 2]."""
+    return torch.arange(length)[:, None] * theta ** -(torch.arange(0, head_dim, 2) / head_dim)
+
+
 def attend(q, k, v, angles):
     """Causal attention of heads [batch, heads, length, head_dim], k and v shared by groups; [batch, length, heads * head_dim]."""
     groups = q.shape[1] // k.shape[1]
@@ -72,11 +82,8 @@ class Attention(nn.Module):
                                     for _ in range(2))
 
     def forward(self, x, angles):
-        def heads(y):
-            return y.unflatten(-1, (-1, self.head_dim)).transpose(1, 2)  # [batch, heads, length, head_dim]
-
-        return self.o_proj(attend(self.q_norm(heads(self.q_proj(x))), self.k_norm(heads(self.k_proj(x))),
-                                  heads(self.v_proj(x)), angles))
+        q, k, v = (heads(p(x), self.head_dim) for p in (self.q_proj, self.k_proj, self.v_proj))
+        return self.o_proj(attend(self.q_norm(q), self.k_norm(k), v, angles))
 
 
 class FeedForward(nn.Module):
@@ -133,8 +140,7 @@ class Stack(nn.Module):
         self.embed_tokens = nn.Embedding(s.vocab_size, s.hidden_size)
         self.layers = nn.ModuleList(Layer(s) for _ in range(s.num_hidden_layers))
         self.norm = nn.RMSNorm(s.hidden_size, s.rms_norm_eps)
-        frequencies = s.rope_theta ** -(torch.arange(0, s.head_dim, 2) / s.head_dim)
-        self.register_buffer("angles", torch.arange(s.max_position_embeddings)[:, None] * frequencies, persistent=False)
+        self.register_buffer("angles", angles_of(s.rope_theta, s.head_dim, s.max_position_embeddings), persistent=False)
 
     def forward(self, x):
         """Of embedded rows [batch, length, hidden_size]."""

@@ -16,7 +16,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from decoder import attend
+from decoder import angles_of, attend, heads
 
 
 @dataclasses.dataclass
@@ -50,11 +50,8 @@ class Attention(nn.Module):
         self.q_layernorm, self.k_layernorm = (nn.RMSNorm(self.head_dim, s.norm_eps) for _ in range(2))
 
     def forward(self, x, angles):
-        def heads(y):
-            return y.unflatten(-1, (-1, self.head_dim)).transpose(1, 2)  # [batch, heads, length, head_dim]
-
-        return self.out_proj(attend(self.q_layernorm(heads(self.q_proj(x))), self.k_layernorm(heads(self.k_proj(x))),
-                                    heads(self.v_proj(x)), angles))
+        q, k, v = (heads(p(x), self.head_dim) for p in (self.q_proj, self.k_proj, self.v_proj))
+        return self.out_proj(attend(self.q_layernorm(q), self.k_layernorm(k), v, angles))
 
 
 class Convolution(nn.Module):
@@ -101,9 +98,8 @@ class Stack(nn.Module):
         self.embed_tokens = nn.Embedding(s.vocab_size, s.hidden_size)
         self.layers = nn.ModuleList(Layer(s, kind) for kind in s.layer_types)
         self.embedding_norm = nn.RMSNorm(s.hidden_size, s.norm_eps)
-        half = torch.arange(0, s.hidden_size // s.num_attention_heads, 2)
-        frequencies = s.rope_theta ** -(half / (2 * len(half)))
-        self.register_buffer("angles", torch.arange(s.max_position_embeddings)[:, None] * frequencies, persistent=False)
+        head_dim = s.hidden_size // s.num_attention_heads
+        self.register_buffer("angles", angles_of(s.rope_theta, head_dim, s.max_position_embeddings), persistent=False)
 
     def forward(self, ids):
         x = self.embed_tokens(ids)
