@@ -102,7 +102,7 @@ sets() {
     talk 'Hello' "$chat" --temp 0 -n 9 >"$work/a" && talk '/set temp 0|/set parameter num_predict 9|Hello' "$chat" >"$work/b" && same &&
         talk '/set max-tokens 9|Hello' "$chat" --temp 1 --seed 4 >"$work/a" && talk '/set seed 4|/set temperature 1|Hello' "$chat" -n 9 >"$work/b" && same &&
         talk '/set system Be brief.|Hello' "$chat" --temp 0 -n 9 >"$work/a" && talk 'Hello' "$chat" --temp 0 -n 9 --system 'Be brief.' >"$work/b" && same &&
-        talk '/set verbose|Hello' "$chat" -n 3 2>"$work/a" >"$work/b" && shows 'ended by length'
+        talk '/set verbose|Hello' "$chat" --temp 0 -n 3 2>"$work/a" >"$work/b" && shows 'ended by length'
 }
 check '/set is an option from there on' sets
 refuses_to_set() {
