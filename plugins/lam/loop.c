@@ -304,22 +304,31 @@ static viv_status conclude(struct loop *l, struct step *s, const char *action)
     return status == VIV_OK ? told : status;
 }
 
+/* Whether the stage `verify` says that the task is not done. An answer that cannot be read is such a doubt, too. */
+static viv_status doubt(struct loop *l, bool *is)
+{
+    json_t *said = NULL;
+    viv_status status = ask_stage(l, VERIFY, &said);
+    *is = status == VIV_EFORMAT || (status == VIV_OK && json_is_false(json_object_get(said, "done")));
+    if (*is) {
+        const char *why = status == VIV_EFORMAT ? "what was said of it cannot be read"
+                                                : json_string_value(json_object_get(said, "why"));
+        text_printf(&l->history, "It was checked, and is not done: %s\n", why ? why : "");
+        l->doubts++;
+        status = VIV_OK;
+    }
+    json_decref(said);
+    return status;
+}
+
 /* The model says that it is done. Is it? */
 static viv_status finish(struct loop *l, const json_t *action)
 {
-    json_t *said = NULL;
-    viv_status status = VIV_OK;
-    if (l->settings.stages[VERIFY].on && l->doubts < MOST_DOUBTS) {
-        status = ask_stage(l, VERIFY, &said);
-        if (status == VIV_OK && json_is_false(json_object_get(said, "done"))) {
-            const char *why = json_string_value(json_object_get(said, "why"));
-            text_printf(&l->history, "It was checked, and is not done: %s\n", why ? why : "");
-            l->doubts++;
-            json_decref(said);
-            return VIV_OK;
-        }
-    }
-    json_decref(said);
+    bool is_doubted = false;
+    const bool asks = l->settings.stages[VERIFY].on && l->doubts < MOST_DOUBTS;
+    const viv_status status = asks ? doubt(l, &is_doubted) : VIV_OK;
+    if (is_doubted)
+        return status;
     l->answer = json_incref(json_object_get(action, "answer"));
     l->reason = "done";
     return status;
