@@ -27,19 +27,19 @@ int64_t generation_any_seed(void)
     return (int64_t)(seed & 0x7FFFFFFF);
 }
 
-void generation_sampling(const viv_model *m, viv_sampling *out)
+void generation_sampling(const viv_model *m, enum generation_use use, viv_sampling *out)
 {
     const struct checkpoint *c = model_checkpoint(m);
     const json_t *sample = c && c->generation ? json_object_get(c->generation, "do_sample") : NULL;
     const bool advises = c && c->generation && (sample || json_object_get(c->generation, "temperature"));
     const struct spec_settings *set = spec_settings(model_spec(m));
+    const double temperature = advises ? 1 : use == GENERATION_ACTION ? 0 : 0.8;
     const double top_k = set->top_k >= 0 ? (double)set->top_k
                                          : advised(m, "top_k", advises ? 50 : 0); /* transformers' default is 50 */
     *out = (viv_sampling){
         .struct_size = sizeof *out,
         .seed = (uint64_t)(set->seed >= 0 ? set->seed : generation_any_seed()),
-        .temperature =
-            first(set->temperature, json_is_false(sample) ? 0 : advised(m, "temperature", advises ? 1 : 0.8)),
+        .temperature = first(set->temperature, json_is_false(sample) ? 0 : advised(m, "temperature", temperature)),
         .top_p = first(set->top_p, advised(m, "top_p", advises ? 1 : 0.95)),
         .min_p = first(set->min_p, advised(m, "min_p", 0)),
         .typical_p = first(set->typical_p, advised(m, "typical_p", 1)),

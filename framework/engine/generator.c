@@ -5,6 +5,7 @@
 #include "base/text.h"
 #include "dialect/dialect.h"
 #include "engine/answer.h"
+#include "engine/generation.h"
 #include "engine/request.h"
 #include "engine/script.h"
 #include "grammar/grammar.h"
@@ -140,6 +141,7 @@ static viv_status ask(struct generator *g, viv_model *m, const viv_generation *w
     struct request r;
     struct answer a = {0};
     request_init(&r, m);
+    generation_sampling(m, GENERATION_ACTION, &r.sampling);
     r.viv.grammar = what->grammar;
     r.viv.cancel = what->cancel;
     r.viv.max_tokens = what->max_tokens;

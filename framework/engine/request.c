@@ -20,7 +20,7 @@ static const uint64_t MOST_PICTURES = 1 << 30; /* bytes of their files */
 void request_init(struct request *r, const viv_model *m)
 {
     *r = (struct request){.viv = {.struct_size = sizeof r->viv, .max_tokens = -1}};
-    generation_sampling(m, &r->sampling);
+    generation_sampling(m, GENERATION_TEXT, &r->sampling);
     generation_limits(m, &r->viv);
     r->viv.sampling = &r->sampling;
     r->viv.draft = model_draft(m);

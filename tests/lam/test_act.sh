@@ -245,6 +245,17 @@ check 'what may not be read is not passed on' passes_on
 check 'after reading, changes outside of the task'"'"'s folder need a yes' tainted
 dry() { writes 'policy: {}' && acts 0 --dry-run && prints 'it would be done' && unchanged && [ ! -e "$work/w/.viv" ]; }
 check '--dry-run touches nothing' dry
+
+# weights are random here, so that any word might be drawn
+most_likely() {
+    fresh </dev/null
+    sed -i "s%^use: .*%use: $source/tests/golden/chat%; s%^stages: .*%stages: {intent: {max_tokens: 24, schema: {type: string, maxLength: 8}}, plan: {max_tokens: 24}}%" "$work/spec/lam.yaml"
+    act --dry-run --json
+    cp "$work/out" "$work/first"
+    act --dry-run --json
+    prints '"stage":"intent"' && cmp "$work/out" "$work/first"
+}
+check 'a model says the most likely thing, each time' most_likely
 dry_names() {
     fresh <<'END'
 {"action":"make_folder","folder":".","name":"x"}
