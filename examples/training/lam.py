@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Trains `lam`, which does tasks over files: tasks.py says which, and `viv act` has them done.
 
-    lam.py -o DIR                                   trains
-    lam.py -o DIR --score 200 --viv build/viv       has unseen tasks done in real folders, and counts those that were
+    lam.py BOOKS -o DIR                             trains, with names made of the words of books
+    lam.py -o DIR --score 300 --viv build/viv       has unseen tasks done in real folders, and counts those that were
 
 The model reads what `viv act` shows to its stages `intent`, `think` and `plan`, and writes what is wanted, what it sees and the next
 action. The tokens of the answers count in full, those of the prompt a little: a prompt repeats names, too, and so teaches to
@@ -29,7 +29,7 @@ from tokenizer import END, LETTERS, train_tokenizer
 VOCAB, BATCH, STEPS, SEED, RATE, PROMPT, EXERCISES = 768, 16, 6400, 77, 4e-3, 0.05, 2
 SHAPE = HybridShape(hidden_size=128, layer_types=("conv", "full_attention", "conv", "full_attention", "full_attention"),
                     num_attention_heads=4, num_key_value_heads=4, intermediate_size=384, vocab_size=VOCAB,
-                    max_position_embeddings=1024)
+                    max_position_embeddings=2048)
 TEMPLATE = "{% for m in messages %}{% if m['role'] == 'user' %}" + END + "{{ m['content'] }}{% endif %}{% endfor %}"
 SPEC = pathlib.Path(__file__).resolve().parents[2] / "specs" / "embedded" / "lam.yaml"
 
@@ -39,8 +39,8 @@ class Examples:
 
     BLOCK = 8  # batches
 
-    def __init__(self, tokenizer, device):
-        self.tokenizer, self.device, self.block, self.batches = tokenizer, device, -1, []
+    def __init__(self, tokenizer, words, device):
+        self.tokenizer, self.words, self.device, self.block, self.batches = tokenizer, words, device, -1, []
 
     def rows(self, examples):
         """Token ids, and the weight of each in the loss: what is said counts in full."""
@@ -63,19 +63,19 @@ class Examples:
     def batch(self, step):
         if step // self.BLOCK != self.block:
             self.block = step // self.BLOCK
-            rng = random.Random(SEED * 1_000_003 + self.block)
-            examples = [tasks.example(rng, exercises=EXERCISES) for _ in range(self.BLOCK * BATCH)]
+            self.words.start(SEED * 1_000_003 + self.block)
+            examples = [tasks.example(self.words, EXERCISES) for _ in range(self.BLOCK * BATCH)]
             examples.sort(key=lambda steps: sum(len(shown) + len(said) for step in steps for shown, said in step))
             self.batches = [examples[i : i + BATCH] for i in range(0, len(examples), BATCH)]
-            rng.shuffle(self.batches)
+            self.words.rng.shuffle(self.batches)
         return self.rows(self.batches[step % self.BLOCK])
 
 
 @torch.no_grad()
-def right_actions(model, examples, n=96):
+def right_actions(model, examples, words, n=96):
     """The share of unseen steps whose whole answer is the most likely one, token by token."""
-    rng = random.Random(5)
-    chosen = [tasks.example(rng, unseen=True) for _ in range(n)]
+    words.start(5)
+    chosen = [tasks.example(words) for _ in range(n)]
     right = 0
     for at in range(0, n, BATCH):
         ids, weights = examples.rows(chosen[at : at + BATCH])
@@ -86,13 +86,14 @@ def right_actions(model, examples, n=96):
 
 def train(args):
     torch.manual_seed(SEED)
-    rng = random.Random(SEED)
-    texts = [shown + said for _ in range(3000) for step in tasks.example(rng) for shown, said in step]
+    books = sorted(args.books.glob("*.txt"))
+    words, unseen = tasks.Words(books, SEED), tasks.Words(books, SEED, unseen=True)
+    texts = [shown + said for _ in range(3000) for step in tasks.example(words) for shown, said in step]
     kept = args.output / "tokenizer.json"  # of a training that goes on
     tokenizer = Tokenizer.from_file(str(kept)) if kept.exists() else train_tokenizer(texts, VOCAB, within=LETTERS)
     args.output.mkdir(parents=True, exist_ok=True)
     tokenizer.save(str(kept))
-    examples, model = Examples(tokenizer, args.device), Hybrid(SHAPE).to(args.device)
+    examples, model = Examples(tokenizer, words, args.device), Hybrid(SHAPE).to(args.device)
     print(f"{model.n_parameters()} parameters", flush=True)
 
     def loss_of(step):
@@ -100,7 +101,10 @@ def train(args):
         nats = F.cross_entropy(model(ids[:, :-1]).flatten(0, 1), ids[:, 1:].flatten(), reduction="none")
         return (nats * weights[:, 1:].flatten()).sum() / weights[:, 1:].sum()
 
-    result = trainer.train(model, loss_of, lambda: {"right_actions": right_actions(model, examples)}, args, RATE, fall=0.64)
+    def judge():
+        return {"right_actions": right_actions(model, examples, unseen)}
+
+    result = trainer.train(model, loss_of, judge, args, RATE, fall=0.64)
     print(result)
     checkpoint.save(args.output / "model", model.state_dict(), SHAPE.config(0), tokenizer, TEMPLATE)
     (args.output / SPEC.name).write_text(SPEC.read_text().replace("use: lam.gguf", "use: model"))
@@ -134,10 +138,10 @@ def is_done(viv: str, model: str, task: tasks.Task) -> tuple[bool, str]:
 
 
 def score(args):
-    rng = random.Random(9)
+    words = tasks.Words([SPEC.parent / "held-out.txt"], 9, unseen=True, only_words=args.words)
     right, total = {}, {}
     for _ in range(args.score):
-        task = tasks.make_task(rng, unseen=True, only_nouns=args.words)
+        task = tasks.make_task(words)
         ok, answer = is_done(args.viv, str(args.output / SPEC.name), task)
         total[task.kind] = total.get(task.kind, 0) + 1
         right[task.kind] = right.get(task.kind, 0) + ok
@@ -152,11 +156,14 @@ def score(args):
 
 def main():
     parser = trainer.arguments(__doc__, STEPS)
+    parser.add_argument("books", type=pathlib.Path, nargs="?", help="a folder with books as *.txt, to train with")
     parser.add_argument("--score", type=int, metavar="N", help="has N unseen tasks done; status 1 below 90 %%")
-    parser.add_argument("--words", action="store_true", help="names are unseen words; else most are no words at all")
+    parser.add_argument("--words", action="store_true", help="names are made of unseen words alone; else a third are no words")
     parser.add_argument("--viv", default="viv")
     parser.add_argument("--show", action="store_true", help="prints the tasks that were not done")
     args = parser.parse_args()
+    if not args.score and not (args.books and any(args.books.glob("*.txt"))):
+        parser.error("name a folder with books as *.txt: names are made of their words")
     return score(args) if args.score else train(args)
 
 

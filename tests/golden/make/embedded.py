@@ -118,7 +118,7 @@ def main():
             said = greedy(lambda ids: model(pixels, ids), ids)
         else:
             model = decoder({"llm": llm, "moe": moe, "slm": slm, "lam": lam}[name].SHAPE, tensors)
-            steps = tasks.steps_of(tasks.sort_by_kind(tasks.Words(random.Random(3), True)))
+            steps = tasks.steps_of(tasks.sort_by_kind(tasks.Words([lam.SPEC.parent / "held-out.txt"], 3, unseen=True)))
             prompt = steps[1][0][0][0] if name == "lam" else "ROMEO:"  # what the stage `think` is shown
             said = greedy(model, tokenizer.encode(prompt).ids)
         (OUT / f"{name}.json").write_text(json.dumps({"prompt": prompt, "ids": said}) + "\n")
