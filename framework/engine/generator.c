@@ -185,6 +185,8 @@ static viv_status generate(const viv_generator *generator, const char *use, cons
     viv_status status = what && VIV_HAS(what, viv_generation, cancel)
                             ? find_voice(g, use, &v, &err)
                             : error_set(&err, VIV_EABI, "viv_generator.generate: NULL");
+    if (status == VIV_EFORMAT) /* is said of answers: a model that cannot be opened gives none */
+        status = VIV_EINVAL;
     if (status == VIV_OK)
         status = v->script ? ask_script(g, v, what, &err) : ask(g, v->model, what, n_tokens, &err);
     if (status != VIV_OK) {

@@ -47,7 +47,7 @@ typedef struct viv_generator {
     void *ctx;
     /* Text from the model that `use` names, as the spec does; NULL: that which the spec's own `use` names. The model is
      * loaded when it is asked first. *text lives until the next call; *n_tokens: read and written.
-     * VIV_ECANCELLED: it was. [setup: in viv_acting.act, on its thread] */
+     * VIV_ECANCELLED: it was. VIV_EFORMAT: the answer is not whole. [setup: in viv_acting.act, on its thread] */
     viv_status (*generate)(const struct viv_generator *generator, const char *use, const viv_generation *what,
                            const char **text, uint64_t *size, uint64_t *n_tokens);
     /* Whether text can keep to a grammar; else the sentence says why not. [setup: in viv_acting.act, on its thread] */

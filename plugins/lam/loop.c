@@ -304,36 +304,6 @@ static viv_status conclude(struct loop *l, struct step *s, const char *action)
     return status == VIV_OK ? told : status;
 }
 
-/* Whether the stage `verify` says that the task is not done. An answer that cannot be read is such a doubt, too. */
-static viv_status doubt(struct loop *l, bool *is)
-{
-    json_t *said = NULL;
-    viv_status status = ask_stage(l, VERIFY, &said);
-    *is = status == VIV_EFORMAT || (status == VIV_OK && json_is_false(json_object_get(said, "done")));
-    if (*is) {
-        const char *why = status == VIV_EFORMAT ? "what was said of it cannot be read"
-                                                : json_string_value(json_object_get(said, "why"));
-        text_printf(&l->history, "It was checked, and is not done: %s\n", why ? why : "");
-        l->doubts++;
-        status = VIV_OK;
-    }
-    json_decref(said);
-    return status;
-}
-
-/* The model says that it is done. Is it? */
-static viv_status finish(struct loop *l, const json_t *action)
-{
-    bool is_doubted = false;
-    const bool asks = l->settings.stages[VERIFY].on && l->doubts < MOST_DOUBTS;
-    const viv_status status = asks ? doubt(l, &is_doubted) : VIV_OK;
-    if (is_doubted)
-        return status;
-    l->answer = json_incref(json_object_get(action, "answer"));
-    l->reason = "done";
-    return status;
-}
-
 /* --- one step ----------------------------------------------------------------------------------------------- */
 
 /* What is thought stands before the question for the action, for this one step. */
@@ -411,13 +381,44 @@ static viv_status count_choice(struct loop *l, const char *action, bool *is_loop
 }
 
 /* An answer that was cut, or cannot be read, is a step that failed: the next one may be better. */
-static viv_status note_cut(struct loop *l)
+static viv_status note_unread(struct loop *l)
 {
-    const char *text = l->misread ? l->misread : "the answer was cut, because it was too long";
+    bool is_loop = false;
+    l->unread = l->misread ? l->misread : "the answer was cut, because it was too long";
     l->n_steps++;
-    text_printf(&l->history, "%" PRId64 ". %s\n", l->n_steps, text);
-    return events_tell(&l->events, json_pack("{s:s, s:I, s:s, s:s}", "event", "result", "step",
-                                             (json_int_t)l->n_steps, "outcome", "failed", "text", text));
+    text_printf(&l->history, "%" PRId64 ". %s\n", l->n_steps, l->unread);
+    viv_status status =
+        events_tell(&l->events, json_pack("{s:s, s:I, s:s, s:s}", "event", "result", "step", (json_int_t)l->n_steps,
+                                          "outcome", "failed", "text", l->unread));
+    if (status == VIV_OK)
+        status = count_choice(l, "", &is_loop);
+    l->reason = is_loop ? "repeats" : NULL;
+    return status;
+}
+
+/* The model says that it is done. Is it? */
+static viv_status finish(struct loop *l, const json_t *action)
+{
+    json_t *said = NULL;
+    viv_status status = VIV_OK;
+    bool is_doubted = false;
+    l->misread = NULL;
+    if (l->settings.stages[VERIFY].on && l->doubts < MOST_DOUBTS)
+        status = ask_stage(l, VERIFY, &said);
+    if (status == VIV_OK && json_is_false(json_object_get(said, "done"))) {
+        const char *why = json_string_value(json_object_get(said, "why"));
+        text_printf(&l->history, "It was checked, and is not done: %s\n", why ? why : "");
+        l->doubts++;
+        is_doubted = true;
+    }
+    json_decref(said);
+    if (status == VIV_EFORMAT)
+        return note_unread(l);
+    if (status == VIV_OK && !is_doubted) {
+        l->answer = json_incref(json_object_get(action, "answer"));
+        l->reason = "done";
+    }
+    return status;
 }
 
 /* Servers whose tools have changed meanwhile. */
@@ -442,13 +443,8 @@ static viv_status step(struct loop *l)
         status = perceive_screen(l);
     if (status == VIV_OK)
         status = choose(l, &action);
-    if (status == VIV_EFORMAT) {
-        status = note_cut(l);
-        if (status == VIV_OK)
-            status = count_choice(l, "", &is_loop);
-        l->reason = is_loop ? "repeats" : NULL;
-        return status;
-    }
+    if (status == VIV_EFORMAT)
+        return note_unread(l);
     char *text = status == VIV_OK ? json_dumps(action, JSON_COMPACT) : NULL;
     if (status == VIV_OK)
         status =
@@ -458,6 +454,7 @@ static viv_status step(struct loop *l)
     if (status == VIV_OK && !s.tool) {
         status = finish(l, action);
     } else if (status == VIV_OK && is_loop) {
+        l->unread = NULL;
         l->reason = "repeats";
     } else if (status == VIV_OK) {
         l->n_steps++;
@@ -570,6 +567,9 @@ static viv_status end(struct loop *l, viv_status status, bool begun)
         return status;
     if (strcmp(reason, "cancelled") == 0)
         return viv_fail(l->host, VIV_ECANCELLED, "cancelled");
+    if (strcmp(reason, "repeats") == 0 && l->unread)
+        return viv_fail(l->host, VIV_ELIMIT, "the model was asked again %" PRId64 " times: %s: stopped",
+                        l->settings.repeats, l->unread);
     if (strcmp(reason, "repeats") == 0)
         return viv_fail(l->host, VIV_ELIMIT,
                         "the model chose the same action more than %" PRId64

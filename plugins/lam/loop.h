@@ -28,6 +28,7 @@ struct loop {
     const struct foreign *words; /* of a model that has other words for actions; or NULL */
     json_t *queue;               /* actions that one of these has become */
     const char *misread;         /* why an answer could not be read */
+    const char *unread;          /* of the last answer that was none: why */
     bool tainted;                /* text that others wrote was read */
     int64_t n_steps, n_tokens;
     int doubts;

@@ -183,13 +183,25 @@ TEST(thoughts_that_cannot_be_read_end_the_run)
 }
 END_TEST
 
-TEST(a_check_that_cannot_be_read_is_a_doubt)
+TEST(a_check_that_cannot_be_read_is_asked_for_again)
 {
     const char *path = begin();
-    const char *const list[] = {DONE, "{\"done\":tru", DONE, "{\"done\":true,\"why\":\"\"}", NULL};
+    const char *const cut = "{\"done\":true";
+    const char *const list[] = {DONE, cut, DONE, "{\"done\":true,\"why\":\"\"}", NULL};
     ck_assert_msg(act(path, "{\"stages\":{\"verify\":{}}}", list, 0) == VIV_OK, "%s", sentence);
-    ck_assert_ptr_nonnull(strstr(text_or_empty(&asked_with), "is not done: what was said of it cannot be read"));
+    tells("the answer was cut");
     tells("\"reason\":\"done\"");
+    end(path);
+}
+END_TEST
+
+TEST(checks_that_cannot_be_read_are_no_yes)
+{
+    const char *path = begin();
+    const char *const cut = "{\"done\":true";
+    const char *const list[] = {DONE, cut, DONE, cut, DONE, cut, DONE, cut, NULL};
+    ck_assert_int_eq(act(path, "{\"stages\":{\"verify\":{}}}", list, 0), VIV_ELIMIT);
+    ck_assert_msg(strstr(sentence, "asked again 3 times: the answer was cut"), "%s", sentence);
     end(path);
 }
 END_TEST
@@ -255,5 +267,6 @@ TESTS(it_ends_when_the_model_says_so, it_is_cancelled_between_two_actions, a_cut
       a_failure_of_a_tool_is_told_to_the_model, a_prompt_is_cut_to_what_the_model_has_room_for, tokens_have_a_limit,
       history_has_a_limit, a_question_shows_the_difference_and_no_is_told, a_dry_run_makes_nothing,
       stages_speak_in_order, a_thought_stands_before_the_question_for_the_action,
-      thoughts_that_cannot_be_read_end_the_run, a_check_that_cannot_be_read_is_a_doubt,
-      an_archive_is_cancelled_within, what_is_hidden_in_names_is_shown, what_models_say_may_be_anything)
+      thoughts_that_cannot_be_read_end_the_run, a_check_that_cannot_be_read_is_asked_for_again,
+      checks_that_cannot_be_read_are_no_yes, an_archive_is_cancelled_within, what_is_hidden_in_names_is_shown,
+      what_models_say_may_be_anything)

@@ -16,6 +16,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 enum { MAX_WORDS = 16 };
@@ -123,16 +124,20 @@ static void show(char *const *words)
     buf_release(&line);
 }
 
-/* A child hears of Ctrl-C by itself; of a signal to us alone, by us. */
+/* A child hears of Ctrl-C by itself; of a signal to us alone, by us. It is looked for, since it may come just
+ * before a wait. */
 static int wait_for(pid_t child)
 {
+    static const struct timespec moment = {.tv_nsec = 20000000};
     int ended = 0;
     bool told = false;
-    while (waitpid(child, &ended, 0) < 0 && errno == EINTR)
+    while (waitpid(child, &ended, WNOHANG) == 0) {
         if (interrupt_happened() && !told) {
             kill(child, SIGTERM);
             told = true;
         }
+        nanosleep(&moment, NULL);
+    }
     return ended;
 }
 
