@@ -29,7 +29,7 @@ extern void *__libc_realloc(void *, size_t);
 extern void *__libc_memalign(size_t, size_t);
 extern void __libc_free(void *);
 
-enum { SLOT_BITS = 18, SLOTS = 1 << SLOT_BITS, PATHS = 1 << 20, DEPTH = 6 };
+enum { SLOT_BITS = 18, SLOTS = 1 << SLOT_BITS, PATHS = 1 << 20, DEPTH = 4 };
 
 static struct block {
     void *p;
